@@ -1,0 +1,92 @@
+"""The backbone that every domain shares: tokens in, tokens out, through blocks of self-attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zoo.attention.block import Block, Mlp, SelfAttention
+from zoo.attention.masks import Mask, Padding
+from zoo.attention.positions import Positions
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """tokens: all of them, prefix first, [B, prefix + n, D]. mask: who exists. prefix: how many stand in front."""
+
+    tokens: Float[Tensor, "B m D"]
+    mask: Mask | None
+    prefix: int
+
+    @property
+    def front(self) -> Float[Tensor, "B prefix D"]:
+        """The class and register tokens."""
+        return self.tokens[:, : self.prefix]
+
+    @property
+    def body(self) -> Float[Tensor, "B n D"]:
+        """The tokens of the input itself."""
+        return self.tokens[:, self.prefix :]
+
+
+class Backbone(nn.Module):
+    """A stack of blocks.
+
+    positions: how the tokens know where they stand. num_prefix: learned class / register tokens put in front
+    (Dosovitskiy et al. 2021; Darcet et al. 2024); they have no position, and everyone sees them.
+    """
+
+    def __init__(self, blocks: Sequence[Block], dim: int, positions: Positions | None = None, num_prefix: int = 0):
+        super().__init__()
+        self.dim, self.num_prefix = dim, num_prefix
+        self.positions = Positions() if positions is None else positions
+        self.blocks = nn.ModuleList(blocks)
+        pre = any(block.pre for block in self.blocks)
+        self.norm = nn.LayerNorm(dim) if pre else nn.Identity()  # post-LN blocks end normalised
+        self.prefix = nn.Parameter(torch.empty(1, num_prefix, dim)) if num_prefix else None
+        if self.prefix is not None:
+            nn.init.trunc_normal_(self.prefix, std=0.02)
+
+    def forward(self, tokens: Float[Tensor, "B n D"], mask: Padding | None = None) -> Encoded:
+        x = self.positions(tokens)
+        if self.prefix is not None:
+            x = torch.cat([self.prefix.to(x.dtype).expand(x.shape[0], -1, -1), x], dim=1)
+            mask = None if mask is None else mask.with_prefix(self.num_prefix)
+        for block in self.blocks:
+            x = block(x, mask, self.positions, self.num_prefix)
+        return Encoded(self.norm(x), mask, self.num_prefix)
+
+
+class UniformBackbone(Backbone):
+    """`depth` equal blocks: what `conf/backbone/*.yaml` builds. Stochastic depth rises linearly to `drop_path`."""
+
+    def __init__(
+        self,
+        dim: int,
+        depth: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        norm: Literal["pre", "post"] = "pre",
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        positions: Positions | None = None,
+        num_prefix: int = 0,
+    ):
+        blocks = [
+            Block(
+                SelfAttention(dim, num_heads),
+                Mlp(dim, mlp_ratio),
+                dim,
+                norm,
+                dropout,
+                drop_path * i / max(1, depth - 1),
+            )
+            for i in range(depth)
+        ]
+        super().__init__(blocks, dim, positions, num_prefix)
+        self.num_heads = num_heads

@@ -1,0 +1,1 @@
+"""What every domain shares: errors, records, the Lightning base classes, dataset cards."""

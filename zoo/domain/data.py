@@ -1,0 +1,79 @@
+"""The Lightning data module that every domain subclasses."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from zoo.domain.errors import InputError
+from zoo.domain.loader import ResumableLoader
+
+PARTS = ("train", "valid", "test")
+
+
+class DomainData(pl.LightningDataModule):
+    """Three parts of labelled data, read once. A domain implements `parts` and names its `collate` function.
+
+    `problems`, a class method, tells what is wrong with the arguments before anything is read or built: it takes
+    the constructor's arguments and gives one sentence for each mistake.
+    """
+
+    collate: Callable[[list[Any]], Any]
+
+    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0):
+        super().__init__()
+        if batch_size < 1:
+            raise InputError(f"batch_size: at least 1 is needed, got {batch_size}")
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self._parts: Mapping[str, Dataset] | None = None
+
+    @abstractmethod
+    def parts(self) -> Mapping[str, Dataset]:
+        """The data sets "train", "valid" and "test". Called once."""
+
+    @classmethod
+    def problems(cls, **arguments: Any) -> list[str]:
+        return []
+
+    def part(self, name: str) -> Dataset:
+        self.setup()
+        return self._parts[name]
+
+    def setup(self, stage: str | None = None) -> None:
+        if self._parts is not None:
+            return
+        found = self.parts()
+        empty = [name for name in PARTS if len(found[name]) == 0]
+        if empty:
+            raise InputError(
+                f"nothing is left for {' and '.join(empty)}: there are only "
+                f"{sum(len(found[p]) for p in PARTS)} examples; give more"
+            )
+        self._parts = found
+
+    def ordered(self, dataset: Dataset) -> DataLoader:
+        """Every example once, in order."""
+        return DataLoader(
+            dataset,
+            batch_size=4 * self.batch_size,
+            collate_fn=type(self).collate,
+            num_workers=self.num_workers,
+            generator=torch.Generator().manual_seed(self.seed),  # draws nothing from the global random state
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        return ResumableLoader(
+            self.part("train"), self.batch_size, self.seed, type(self).collate, num_workers=self.num_workers
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        return self.ordered(self.part("valid"))
+
+    def test_dataloader(self) -> DataLoader:
+        return self.ordered(self.part("test"))

@@ -1,0 +1,48 @@
+"""The record in which any domain says what its attention learned: tables, figures and files of the field.
+
+An insight is data only: it holds no model, no logger and no path. `zoo.run` writes it to the run folder,
+prints its headline, puts it into the report and sends it to Weights & Biases, without knowing the domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the insight. A cell that holds `bytes` is a PNG picture (a logo, say)."""
+
+    name: str  # file stem, e.g. "motifs"
+    title: str
+    frame: pd.DataFrame
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A rendered picture of the insight."""
+
+    name: str  # file stem, e.g. "positions"
+    title: str
+    png: bytes
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What the attention of one model says about one set of inputs.
+
+    headline: a few plain lines, printed at the end of a run and first in the report.
+    files:    file name -> content, in the field's own formats (`motifs.meme`, `sites.bed`, ...).
+    scores:   numbers worth following from run to run; logged as `insight/<name>`.
+    """
+
+    headline: str
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)

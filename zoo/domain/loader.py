@@ -1,0 +1,65 @@
+"""A loader that can be stopped in the middle of an epoch and go on with the very next batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+
+class _Order(Sampler[int]):
+    """The permutation of one epoch, a function of seed and epoch alone, from `start` on."""
+
+    def __init__(self, size: int, seed: int):
+        self.size, self.seed, self.epoch, self.start = size, seed, 0, 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        yield from torch.randperm(self.size, generator=generator)[self.start :].tolist()
+
+
+class ResumableLoader(DataLoader):
+    """Shuffles by (seed, epoch) and counts what it gave out; Lightning saves and restores the count with each
+    checkpoint through `state_dict` and `load_state_dict`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        seed: int,
+        collate_fn: Callable[[list[Any]], Any],
+        num_workers: int = 0,
+        drop_last: bool = True,
+    ):
+        self._order = _Order(len(dataset), seed)
+        self._given = 0
+        super().__init__(
+            dataset,
+            batch_size=batch_size,
+            sampler=self._order,
+            collate_fn=collate_fn,
+            num_workers=num_workers,
+            drop_last=drop_last and len(dataset) >= batch_size,
+            generator=torch.Generator().manual_seed(seed),  # so that workers draw nothing from the global state
+            persistent_workers=num_workers > 0,
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._given >= len(self):
+            self._order.epoch, self._given = self._order.epoch + 1, 0
+        self._order.start = self._given * self.batch_size
+        for batch in super().__iter__():
+            self._given += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"epoch": self._order.epoch, "given": self._given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._order.epoch, self._given = state["epoch"], state["given"]

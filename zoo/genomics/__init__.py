@@ -1,0 +1,1 @@
+"""DNA: promoters, peaks, motifs."""

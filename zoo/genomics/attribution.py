@@ -1,0 +1,133 @@
+"""How much each base speaks for the positive class: attention x gradient, raw attention, in-silico mutagenesis.
+
+Axes: N sequences, L bases, H heads, n tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor
+
+from zoo.attention import Received, ReceivedGradient, observe
+from zoo.genomics.embed import PAD
+from zoo.genomics.model import PromoterDetector, reverse_complement
+
+
+@dataclass(frozen=True)
+class Attention:
+    """What the attention of one model says of N sequences, on the strand as written.
+
+    score: attention x gradient per base, summed over layers and heads: the default evidence.
+    raw:   attention received per base, summed likewise.
+    heads: (layer, head) -> attention x gradient per base.
+    """
+
+    score: Float[Tensor, "N L"]
+    raw: Float[Tensor, "N L"]
+    heads: dict[tuple[str, int], Float[Tensor, "N L"]]
+
+
+def attention_evidence(
+    model: PromoterDetector,
+    codes: Integer[Tensor, "N L"],
+    batch_size: int = 256,
+    tick: Callable[[int], None] = lambda n: None,
+) -> Attention:
+    """Run `model` with its attention observed, forward and backward from the logit of the positive class.
+
+    sum_i A_ij dlogit/dA_ij, positive and negative, received by token j, for every head of every layer, the pooling
+    attention included. If the model averages the strands, so does the evidence: the other strand's track is turned
+    back. `tick` is told how many sequences are done.
+    """
+    parts = []
+    for chunk in codes.split(batch_size):
+        forward = _strand(model, chunk)
+        if model.strands == "both":
+            lengths = (chunk != PAD).sum(1)
+            back = _map(_strand(model, reverse_complement(chunk)), lambda t, lengths=lengths: _turned(t, lengths))
+            forward = _merge(forward, back, lambda a, b: (a + b) / 2)
+        parts.append(forward)
+        tick(len(chunk))
+    out = parts[0]
+    for part in parts[1:]:
+        out = _merge(out, part, lambda a, b: torch.cat([a, b]))
+    return out
+
+
+def _strand(model: PromoterDetector, codes: Integer[Tensor, "N L"]) -> Attention:
+    codes = codes.to(model.device)
+    embedded = model.embedding(codes)
+    tokens = replace(embedded, tokens=embedded.tokens.detach().requires_grad_())
+    raw, gradient = Received(), ReceivedGradient()
+    with torch.enable_grad(), observe(model, raw, gradient):
+        torch.autograd.grad(model.logit_of(tokens).sum(), tokens.tokens)
+    n, length = tokens.tokens.shape[1], codes.shape[1]
+
+    def bases(received: Float[Tensor, "N m"]) -> Float[Tensor, "N L"]:
+        track = tokens.to_bases(received[:, -n:], length).cpu()  # class and register tokens stand in front
+        return F.pad(track, (0, length - track.shape[1]))
+
+    heads = {
+        (layer, head): bases(per_head[:, head])
+        for layer, per_head in gradient.result().items()
+        for head in range(per_head.shape[1])
+    }
+    return Attention(sum(heads.values()), sum(bases(r.sum(1)) for r in raw.result().values()), heads)
+
+
+def _turned(track: Float[Tensor, "N L"], lengths: Integer[Tensor, " N"]) -> Float[Tensor, "N L"]:
+    place = torch.arange(track.shape[1])
+    lengths = lengths[:, None].cpu()
+    return track.gather(1, torch.where(place < lengths, lengths - 1 - place, place))
+
+
+def _map(a: Attention, f: Callable[[Tensor], Tensor]) -> Attention:
+    return Attention(f(a.score), f(a.raw), {k: f(v) for k, v in a.heads.items()})
+
+
+def _merge(a: Attention, b: Attention, f: Callable[[Tensor, Tensor], Tensor]) -> Attention:
+    return Attention(f(a.score, b.score), f(a.raw, b.raw), {k: f(v, b.heads[k]) for k, v in a.heads.items()})
+
+
+@torch.no_grad()
+def logits(model: PromoterDetector, codes: Integer[Tensor, "N L"], batch_size: int = 512) -> Float[Tensor, " N"]:
+    """The model's logit for each sequence, on the CPU."""
+    return torch.cat([model(chunk.to(model.device)).float().cpu() for chunk in codes.split(batch_size)])
+
+
+def mutagenesis(
+    model: PromoterDetector, codes: Integer[Tensor, "N L"], tick: Callable[[int], None] = lambda n: None
+) -> Float[Tensor, "N L"]:
+    """In-silico mutagenesis: how far the logit falls when a base is replaced, mean over the three other bases.
+
+    Costs 3 x L forward passes a sequence. Unknown and padded bases score 0.
+    """
+    whole = logits(model, codes)
+    fall = torch.zeros(codes.shape)
+    for j in range(codes.shape[1]):
+        known = codes[:, j] < 4
+        if not known.any():
+            continue
+        mutants = codes[known].repeat(3, 1)
+        mutants[:, j] = (mutants[:, j] + torch.arange(1, 4).repeat_interleave(int(known.sum())).to(codes.dtype)) % 4
+        fall[known, j] = whole[known] - logits(model, mutants).view(3, -1).mean(0)
+        tick(1)
+    return fall
+
+
+def best_windows(track: Float[Tensor, "N L"], width: int, present: Bool[Tensor, "N L"]) -> Integer[Tensor, " N"]:
+    """Start of the window of `width` bases with the highest sum, inside the sequence."""
+    sums = F.avg_pool1d(track[:, None], width, stride=1)[:, 0]
+    inside = present.unfold(1, width, 1).all(-1)
+    return sums.masked_fill(~inside, float("-inf")).argmax(1)
+
+
+def coverage(starts: Iterable[int], width: int, sites: Iterable[Iterable[tuple[int, int]]]) -> float:
+    """Share of sequences whose window [start, start + width) holds at least one of its sites [a, b) whole."""
+    hits = [any(s <= a and b <= s + width for a, b in where) for s, where in zip(starts, sites, strict=True)]
+    return sum(hits) / max(1, len(hits))

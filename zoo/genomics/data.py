@@ -1,0 +1,187 @@
+"""Promoters and peaks for training: planted, from a data set card, or from a person's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from zoo.domain.cards import load_card
+from zoo.domain.data import DomainData
+from zoo.domain.download import fetch, locate
+from zoo.domain.errors import InputError
+from zoo.genomics.model import Batch
+from zoo.genomics.negatives import contrast
+from zoo.genomics.planted import Planted, plant
+from zoo.genomics.reading import read_sequences
+from zoo.genomics.sequences import PAD, Sequences, take
+from zoo.genomics.split import homology_split
+
+FRACTIONS = (0.8, 0.1, 0.1)  # train, valid, test
+
+
+class SequenceSet(Dataset):
+    """`Sequences` as examples (codes, label, name)."""
+
+    def __init__(self, sequences: Sequences):
+        self.sequences = sequences
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, float, str]:
+        s = self.sequences
+        label = float("nan") if s.labels is None else float(s.labels[i])
+        return s.codes[i, : s.lengths[i]], label, s.names[i]
+
+
+def collate(examples: list[tuple[np.ndarray, float, str]]) -> Batch:
+    """Pads to the longest of the batch."""
+    codes = np.full((len(examples), max(len(e[0]) for e in examples)), PAD, dtype=np.uint8)
+    for row, (bases, _, _) in zip(codes, examples, strict=True):
+        row[: len(bases)] = bases
+    return Batch(
+        torch.from_numpy(codes), torch.tensor([e[1] for e in examples]), tuple(e[2] for e in examples)
+    )
+
+
+class PromoterData(DomainData):
+    """What the three sources share. known_site: IUPAC letters of a site that is known to matter, if any; the insight
+    then tells how often each kind of evidence lands on it.
+    """
+
+    collate = staticmethod(collate)
+
+    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0, known_site: str | None = None):
+        super().__init__(batch_size, num_workers, seed)
+        self.known_site = known_site
+
+    def sequences(self, part: str) -> Sequences:
+        return self.part(part).sequences
+
+    def parts(self) -> Mapping[str, SequenceSet]:
+        return {name: SequenceSet(sequences) for name, sequences in self.read().items()}
+
+    def read(self) -> Mapping[str, Sequences]:
+        """Labelled sequences for "train", "valid" and "test"."""
+        raise NotImplementedError(type(self).__name__)
+
+
+class PlantedPromoters(PromoterData):
+    """Generated promoters with known sites: no download, and the answer is known (`zoo.genomics.planted`)."""
+
+    def __init__(
+        self,
+        num_sequences: int = 6000,
+        length: int = 150,
+        shuffle_labels: bool = False,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, num_workers, seed)
+        self.num_sequences, self.length, self.shuffle_labels = num_sequences, length, shuffle_labels
+        self.truth: Planted | None = None
+
+    def read(self) -> Mapping[str, Sequences]:
+        self.truth = plant(
+            num_sequences=self.num_sequences, length=self.length, seed=self.seed, shuffle_labels=self.shuffle_labels
+        )
+        order = np.random.default_rng(self.seed).permutation(self.num_sequences)
+        cuts = np.cumsum([int(f * self.num_sequences) for f in FRACTIONS[:2]])
+        self.rows = dict(zip(("train", "valid", "test"), np.split(order, cuts), strict=True))
+        return {name: take(self.truth.sequences, rows) for name, rows in self.rows.items()}
+
+
+class CardPromoters(PromoterData):
+    """A real data set with its own three parts, named by its card.
+
+    negatives: "given", or "shuffled" to replace them by dinucleotide-shuffled copies of the positives, which keep
+    composition and lose every motif (and every trap of the given ones).
+    """
+
+    def __init__(
+        self,
+        card: str,
+        files: Mapping[str, str],
+        negatives: Literal["given", "shuffled"] = "given",
+        known_site: str | None = None,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, num_workers, seed, known_site)
+        self.card, self.files, self.negatives = card, dict(files), negatives
+
+    @classmethod
+    def problems(cls, card: str, **arguments: Any) -> list[str]:
+        try:
+            found = load_card(card)
+        except InputError as error:
+            return [str(error)]
+        if locate(found) is None:
+            return [f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"]
+        return []
+
+    def read(self) -> Mapping[str, Sequences]:
+        folder = fetch(load_card(self.card))
+        parts = {name: read_sequences(folder / file, labelled=True) for name, file in self.files.items()}
+        if self.negatives == "given":
+            return parts
+        positives = {name: take(s, np.flatnonzero(s.labels == 1)) for name, s in parts.items()}
+        return {name: contrast(s, seed=self.seed + i) for i, (name, s) in enumerate(positives.items())}
+
+
+class OwnSequences(PromoterData):
+    """A person's own sequences.
+
+    positives: FASTA (plain or gzip), one sequence a line, or a table with columns `sequence` and `label` that holds
+    both classes. negatives: a second file; without one and without labels, dinucleotide-shuffled copies are made.
+    Sequences that share a 30-mer stay in one part (`zoo.genomics.split`).
+    """
+
+    def __init__(
+        self,
+        positives: str,
+        negatives: str | None = None,
+        known_site: str | None = None,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ):
+        super().__init__(batch_size, num_workers, seed, known_site)
+        self.positives, self.negatives = positives, negatives
+
+    @classmethod
+    def problems(cls, positives: str, negatives: str | None = None, **arguments: Any) -> list[str]:
+        files = {"positives": positives, "negatives": negatives}
+        return [
+            f"{name}={path}: there is no such file"
+            for name, path in files.items()
+            if path is not None and not Path(path).expanduser().is_file()
+        ]
+
+    def read(self) -> Mapping[str, Sequences]:
+        given = read_sequences(Path(self.positives).expanduser())
+        if given.labels is not None and self.negatives is not None:
+            raise InputError(
+                f"{self.positives} has labels of its own and negatives={self.negatives} was given too: give one of them"
+            )
+        if given.labels is not None:
+            everything = read_sequences(Path(self.positives).expanduser(), labelled=True)
+        else:
+            others = None if self.negatives is None else read_sequences(Path(self.negatives).expanduser(), labelled=False)
+            everything = contrast(given, others, seed=self.seed)
+        rows = homology_split(everything, FRACTIONS, seed=self.seed)
+        parts = dict(zip(("train", "valid", "test"), (take(everything, r) for r in rows), strict=True))
+        for name, part in parts.items():
+            if len(np.unique(part.labels)) < 2:
+                raise InputError(
+                    f"the {name} part of {self.positives} came out with one class only ({len(part)} of "
+                    f"{len(everything)} sequences): give more sequences, or less similar ones"
+                )
+        return parts

@@ -1,0 +1,134 @@
+"""Motif discovery: what do the places that a model looks at have in common?
+
+seed (a gapped word over-represented in the seqlets) -> refine (align, count, rescan) -> test on sequences kept
+apart -> erase its sites -> again, until no seed is significant -> merge what is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import UInt8
+from scipy.stats import false_discovery_control
+
+from zoo.domain.errors import InputError
+from zoo.genomics.enrichment import Enrichment, fisher_greater, fold_enrichment
+from zoo.genomics.jaspar import MIN_BITS
+from zoo.genomics.merge import Discovery, Tested, assemble, merge_same
+from zoo.genomics.motifs import Motif
+from zoo.genomics.refine import Candidate, distinct, refine
+from zoo.genomics.scan import base_frequencies
+from zoo.genomics.seeds import best_seed
+from zoo.genomics.seqlets import Seqlets
+from zoo.genomics.windows import Windows, best_sites, control_windows, erase, seqlet_windows
+
+MAX_SEQLETS = 10_000  # the highest-scoring are kept; more change nothing but the time
+CONTROLS_PER_SEQLET = 1.5
+HELD_OUT = 0.25  # of the sequences
+SEED_PVALUE = 0.01
+FDR = 0.05
+MIN_SITES = 10
+_FAILURES = 3  # stop after so many candidates in succession that the held-out sequences do not confirm
+
+
+def discover(
+    codes: UInt8[np.ndarray, "n length"],
+    seqlets: Seqlets,
+    background: UInt8[np.ndarray, "m length_b"],
+    max_motifs: int = 10,
+    seed: int = 0,
+) -> tuple[Discovery, ...]:
+    """The motifs of the seqlets, the best supported first; none where chance would do as well.
+
+    codes:      the sequences the seqlets were found in.
+    background: sequences without the motifs (the negatives), of any length; may have no rows. Controls are drawn
+                from them and, clear of every seqlet, from `codes`.
+
+    Each motif is read in the direction of most of its sites, trimmed to columns of 0.25 bits and more, has at
+    least 6 bits and 10 sites, and passes q < 0.05 on sequences kept apart. **Condition**: these p-values take
+    sequences as independent; copies of one repeat in both parts make anything look confirmed.
+    """
+    if codes.ndim != 2 or background.ndim != 2:
+        raise InputError(
+            f"sequences {codes.shape} and background {background.shape} must be [sequences, length]."
+        )
+    if len(seqlets) < MIN_SITES:
+        return ()
+    rng = np.random.default_rng(seed)
+    windows = seqlet_windows(codes, _highest(seqlets, MAX_SEQLETS))
+    controls = control_windows(codes, seqlets, background, int(CONTROLS_PER_SEQLET * len(windows)), rng)
+    if len(controls) < MIN_SITES:
+        return ()
+    apart = rng.random(len(codes) + len(background)) < HELD_OUT
+    letters = base_frequencies(controls.codes)
+    tested = _search(windows, controls, apart, letters, max_motifs)
+    if not tested:
+        return ()
+    qvalues = false_discovery_control([t.evidence.pvalue for t in tested])
+    tested = [
+        replace(t, evidence=replace(t.evidence, qvalue=float(q)))
+        for t, q in zip(tested, qvalues, strict=True)
+    ]
+    confirmed = [t for t in tested if t.evidence.qvalue <= FDR]
+    confirmed.sort(key=lambda t: (t.evidence.pvalue, -t.evidence.n_with_pos))
+    return tuple(
+        assemble(group, windows, codes.shape[1], letters, number)
+        for number, group in enumerate(merge_same(confirmed), start=1)
+    )
+
+
+def _highest(seqlets: Seqlets, n: int) -> Seqlets:
+    kept = np.sort(np.argsort(-seqlets.score, kind="stable")[:n])
+    return Seqlets(
+        seqlets.sequence[kept],
+        seqlets.start[kept],
+        seqlets.end[kept],
+        seqlets.score[kept],
+        seqlets.threshold,
+    )
+
+
+def _search(
+    windows: Windows, controls: Windows, apart: np.ndarray, letters: np.ndarray, max_motifs: int
+) -> list[Tested]:
+    """Candidates one after the other, each from what those before have left."""
+    tested, failures, confirmed = [], 0, 0
+    pos_apart, neg_apart = apart[windows.sequence], apart[controls.sequence]
+    while confirmed < max_motifs and failures < _FAILURES:
+        train, train_controls = windows[~pos_apart], controls[~neg_apart]
+        seed = best_seed(train, train_controls)
+        if seed is None or seed.pvalue > SEED_PVALUE:
+            break
+        candidate = refine(seed, train, train_controls, letters)
+        failures += 1
+        if candidate is not None and _is_motif(candidate.motif):
+            evidence = _evidence(candidate, windows[pos_apart], controls[neg_apart])
+            sites = best_sites(candidate.weights, windows)
+            chosen = distinct(sites, windows) & (sites.score >= candidate.threshold)
+            tested.append(Tested(candidate, evidence, sites, chosen))
+            windows, controls = (
+                erase(candidate.weights, candidate.threshold, w) for w in (windows, controls)
+            )
+            if evidence.pvalue <= FDR:
+                failures, confirmed = 0, confirmed + 1
+        windows, controls = (erase(seed.weights(), seed.full_score, w) for w in (windows, controls))
+    return tested
+
+
+def _is_motif(motif: Motif) -> bool:
+    return motif.n_sites >= MIN_SITES and motif.total_information >= MIN_BITS
+
+
+def _evidence(candidate: Candidate, windows: Windows, controls: Windows) -> Enrichment:
+    """Fisher's test on the held-out windows, at the threshold that was fixed without them."""
+    if len(windows) == 0 or len(controls) == 0:
+        return Enrichment("", 0, len(windows), 0, len(controls), 1.0, 1.0, 1.0)
+    sites = best_sites(candidate.weights, windows)
+    own = distinct(sites, windows)
+    n_pos, n_neg = int(own.sum()), len(controls)
+    hits_pos = int((own & (sites.score >= candidate.threshold)).sum())
+    hits_neg = int((best_sites(candidate.weights, controls).score >= candidate.threshold).sum())
+    pvalue = float(fisher_greater(hits_pos, n_pos, hits_neg, n_neg))
+    fold = fold_enrichment(hits_pos, n_pos, hits_neg, n_neg)
+    return Enrichment("", hits_pos, n_pos, hits_neg, n_neg, fold, pvalue, pvalue)

@@ -1,0 +1,109 @@
+"""DNA -> tokens. Codes are 0-3 for ACGT, 4 for an unknown base (N and other IUPAC letters), 5 for padding.
+
+Axes: B batch, L bases, n tokens, D model width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+
+from zoo.attention import Padding
+
+UNKNOWN, PAD = 4, 5
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """tokens [B, n, D]; mask: who exists (None: all); stride: token t stands for bases t*stride to (t+1)*stride."""
+
+    tokens: Float[Tensor, "B n D"]
+    mask: Padding | None
+    stride: int
+
+    def to_bases(self, per_token: Float[Tensor, "B n"], length: int) -> Float[Tensor, "B L"]:
+        """A score per token spread evenly over the token's bases, so that sums are kept."""
+        return (per_token / self.stride).repeat_interleave(self.stride, dim=1)[:, :length]
+
+
+class Embedding(nn.Module):
+    """What turns codes [B, L] into `Tokens`."""
+
+    stride: int
+
+    def forward(self, codes: Integer[Tensor, "B L"]) -> Tokens:
+        raise NotImplementedError(type(self).__name__)
+
+
+def one_hot(codes: Integer[Tensor, "B L"]) -> Float[Tensor, "B 4 L"]:
+    """A 1 for the base; 1/4 each for an unknown base; zeros for padding."""
+    table = torch.zeros(6, 4, device=codes.device)
+    table[:4] = torch.eye(4, device=codes.device)
+    table[UNKNOWN] = 0.25
+    return table[codes.long()].transpose(1, 2)
+
+
+class ConvStem(Embedding):
+    """One-hot bases through a wide convolution, then residual narrow ones, then pooling to one token in `stride` bases.
+
+    The first kernels are the length of a binding site, so that the attention above them relates sites, not letters
+    (as the stems of Enformer and SATORI do). Padding stays exactly zero, so a sequence gives the same tokens whatever
+    it is padded to.
+    """
+
+    def __init__(
+        self, dim: int, kernel: int = 15, layers: int = 2, inner_kernel: int = 5, stride: int = 1, dropout: float = 0.0
+    ):
+        super().__init__()
+        if kernel % 2 == 0 or inner_kernel % 2 == 0:
+            raise ValueError(f"kernel, inner_kernel: must be odd to stay centred, got {kernel} and {inner_kernel}")
+        self.stride = stride
+        self.first = nn.Conv1d(4, dim, kernel, padding=kernel // 2)
+        self.rest = nn.ModuleList(
+            nn.Conv1d(dim, dim, inner_kernel, padding=inner_kernel // 2) for _ in range(layers - 1)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(layers))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, codes: Integer[Tensor, "B L"]) -> Tokens:
+        codes = F.pad(codes, (0, -codes.shape[1] % self.stride), value=PAD)
+        present = codes != PAD
+        keep = present[:, None].float()
+        x = F.gelu(self._norm(0, self.first(one_hot(codes)))) * keep
+        for i, convolution in enumerate(self.rest, start=1):
+            x = x + F.gelu(self._norm(i, convolution(x))) * keep
+        if self.stride > 1:
+            x = F.max_pool1d(x.masked_fill(~present[:, None], -1e4), self.stride)
+            present = present.view(len(codes), -1, self.stride).any(-1)
+            x = x * present[:, None]
+        mask = None if bool(present.all()) else Padding(present)
+        return Tokens(self.dropout(x.transpose(1, 2)), mask, self.stride)
+
+    def _norm(self, i: int, x: Float[Tensor, "B D L"]) -> Float[Tensor, "B D L"]:
+        return self.norms[i](x.transpose(1, 2)).transpose(1, 2)
+
+
+class KmerEmbedding(Embedding):
+    """Overlapping k-mers, one token at each base: the k-mer that starts there (DNABERT, Ji et al. 2021).
+
+    A k-mer that holds an unknown base or runs over the end is one `unknown` token.
+    """
+
+    def __init__(self, dim: int, k: int = 6, dropout: float = 0.0):
+        super().__init__()
+        self.k, self.stride = k, 1
+        self.table = nn.Embedding(4**k + 1, dim)
+        nn.init.trunc_normal_(self.table.weight, std=0.02)
+        self.register_buffer("powers", 4 ** torch.arange(k - 1, -1, -1), persistent=False)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, codes: Integer[Tensor, "B L"]) -> Tokens:
+        windows = F.pad(codes.long(), (0, self.k - 1), value=PAD).unfold(1, self.k, 1)  # [B, L, k]
+        kmers = (windows * self.powers).sum(-1).masked_fill((windows > 3).any(-1), 4**self.k)
+        present = codes != PAD
+        mask = None if bool(present.all()) else Padding(present)
+        return Tokens(self.dropout(self.table(kmers)), mask, 1)

@@ -1,0 +1,157 @@
+"""Which motifs are one, how they lie on each other, and the motif that comes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool
+
+from zoo.genomics.enrichment import Enrichment
+from zoo.genomics.motifs import Motif, Sites, informative_span, spell
+from zoo.genomics.refine import MIN_COLUMN_BITS, Candidate
+from zoo.genomics.scan import score_tail
+from zoo.genomics.windows import BestSites, Windows, column_counts
+
+
+@dataclass(frozen=True, eq=False)
+class Discovery:
+    """A motif, the seqlets' sites it was counted from, and how it fares on the held-out sequences.
+
+    evidence: windows (not sequences) with a site, seqlets against controls, of the quarter of the sequences that
+              took no part in finding it; qvalue by Benjamini-Hochberg over all candidates of the search.
+    """
+
+    motif: Motif
+    sites: Sites
+    evidence: Enrichment
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A candidate with its held-out evidence and its sites among all windows (True in `chosen`)."""
+
+    candidate: Candidate
+    evidence: Enrichment
+    sites: BestSites
+    chosen: Bool[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The second motif lies with its first column on column `offset` of the first, turned round if `minus`.
+
+    similarity: cosine of the two matrices, less 1/4, over the columns in common.
+    shared:     the fraction of the poorer motif's information that lies in them.
+    """
+
+    offset: int
+    minus: bool
+    similarity: float
+    shared: float
+
+    @property
+    def same(self) -> bool:
+        """Alike where they overlap, and the overlap holds the better part of the poorer one."""
+        return self.similarity >= 0.85 and self.shared >= 0.75
+
+
+def align(first: Motif, second: Motif, min_overlap: int = 5) -> Alignment:
+    """The best alignment over all offsets and both strands, by similarity times what is shared."""
+    poorer = min(first.total_information, second.total_information)
+    best = Alignment(0, False, 0.0, 0.0)
+    for minus in (False, True):
+        other = second.reverse_complement() if minus else second
+        for offset in range(min_overlap - len(other), len(first) - min_overlap + 1):
+            here = slice(max(offset, 0), min(offset + len(other), len(first)))
+            there = slice(here.start - offset, here.stop - offset)
+            a, b = first.ppm[here] - 0.25, other.ppm[there] - 0.25
+            norm = np.sqrt((a * a).sum() * (b * b).sum())
+            similarity = float((a * b).sum() / norm) if norm > 0 else 0.0
+            information = min(first.information[here].sum(), other.information[there].sum())
+            shared = float(min(1.0, information / poorer)) if poorer > 0 else 0.0
+            if similarity * shared > best.similarity * best.shared:
+                best = Alignment(offset, minus, similarity, shared)
+    return best
+
+
+def merge_same(candidates: list[Tested]) -> list[list[tuple[Tested, Alignment]]]:
+    """Groups of candidates that are the same motif, each headed by its best (the first given), to which the
+    others are aligned."""
+    groups: list[list[tuple[Tested, Alignment]]] = []
+    for tested in candidates:
+        motif = tested.candidate.motif
+        for group in groups:
+            lie = align(group[0][0].candidate.motif, motif)
+            if lie.same:
+                group.append((tested, lie))
+                break
+        else:
+            groups.append([(tested, Alignment(0, False, 1.0, 1.0))])
+    return groups
+
+
+def assemble(
+    group: list[tuple[Tested, Alignment]],
+    windows: Windows,
+    length: int,
+    letters: np.ndarray,
+    number: int,
+) -> Discovery:
+    """One motif counted from the sites of the whole group, over all sequences, in its more frequent direction.
+
+    length: of the sequences; sites that hang over an end are counted but not listed.
+    """
+    width = len(group[0][0].candidate.motif)
+    window, column, minus = _placed(group, width, windows)
+    if minus.mean() > 0.5:
+        minus = ~minus
+    counts = column_counts(windows[window].codes_at(column, width, minus))
+    first, last = informative_span(Motif("", counts).information, MIN_COLUMN_BITS)
+    column = column + np.where(minus, width - last, first)
+    motif = Motif("", counts[first:last])
+    motif = motif.renamed(f"{number}-{motif.consensus}")
+    sites = _sites(motif, windows[window], column, minus, length, letters)
+    evidence = replace(group[0][0].evidence, motif=motif.name)
+    return Discovery(motif, sites, evidence)
+
+
+def _placed(
+    group: list[tuple[Tested, Alignment]], width: int, windows: Windows
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(window, column, minus) of every site, as a site of the group's head; a place counts once."""
+    parts = []
+    for tested, lie in group:
+        own = len(tested.candidate.motif)
+        window = np.flatnonzero(tested.chosen)
+        column = tested.sites.column[window]
+        minus = tested.sites.minus[window] ^ lie.minus
+        column = np.where(minus, column + own + lie.offset - width, column - lie.offset)
+        parts.append(np.stack([window, column, minus]))
+    window, column, minus = np.concatenate(parts, axis=1)
+    place = np.stack([windows.sequence[window], windows.start[window] + column])
+    _, first = np.unique(place, axis=1, return_index=True)
+    first.sort()
+    return window[first], column[first], minus[first].astype(bool)
+
+
+def _sites(
+    motif: Motif, windows: Windows, column: np.ndarray, minus: np.ndarray, length: int, letters: np.ndarray
+) -> Sites:
+    """The sites in coordinates of their sequences."""
+    width, weights = len(motif), motif.log_odds(letters)
+    codes = windows.codes_at(column, width, minus)
+    padded = np.pad(weights, ((0, 0), (0, 1)))  # N scores 0
+    score = padded[np.arange(width), codes].sum(1)
+    start = windows.start + column
+    inside = (start >= 0) & (start + width <= length)
+    return Sites(
+        motif=(motif.name,) * int(inside.sum()),
+        sequence=windows.sequence[inside],
+        start=start[inside],
+        end=start[inside] + width,
+        strand=tuple(np.where(minus[inside], "-", "+").tolist()),
+        score=score[inside],
+        pvalue=score_tail(weights, letters).pvalue(score[inside]),
+        matched=spell(codes[inside]),
+    )

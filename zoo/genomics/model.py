@@ -1,0 +1,102 @@
+"""The promoter detector: DNA -> tokens -> the shared backbone -> attention pooling -> one logit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchmetrics import MetricCollection
+from torchmetrics.classification import BinaryAUROC, BinaryAveragePrecision, BinaryMatthewsCorrCoef
+
+from zoo.attention import AttentionPool, Backbone
+from zoo.domain.insight import Insight
+from zoo.domain.module import DomainModule, Outcome
+from zoo.domain.optim import AdamW
+from zoo.genomics.embed import PAD, Embedding, Tokens
+
+COMPLEMENT = (3, 2, 1, 0, 4, 5)
+
+
+class Batch(NamedTuple):
+    """codes [B, L] (0-3 ACGT, 4 unknown, 5 padding); labels [B], NaN where unknown; names of the sequences."""
+
+    codes: Integer[Tensor, "B L"]
+    labels: Float[Tensor, " B"]
+    names: tuple[str, ...]
+
+
+def reverse_complement(codes: Integer[Tensor, "B L"]) -> Integer[Tensor, "B L"]:
+    """The other strand, read 5' to 3'; padding stays at the end."""
+    place = torch.arange(codes.shape[1], device=codes.device)
+    length = (codes != PAD).sum(1, keepdim=True)
+    source = torch.where(place < length, length - 1 - place, place)
+    return torch.tensor(COMPLEMENT, device=codes.device, dtype=codes.dtype)[codes.gather(1, source).long()]
+
+
+class PromoterDetector(DomainModule):
+    """Tells bound or transcribed DNA from background.
+
+    strands: "both" where the strand means nothing (ChIP peaks): training shows either strand at random, and the two
+    strands' logits are averaged otherwise. "given" for stranded, anchored sequences (promoters).
+    shift: training moves each sequence by up to so many bases, the ends filled with unknown bases.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        optimizer: AdamW,
+        embedding: Embedding,
+        strands: Literal["given", "both"] = "given",
+        pool_heads: int = 4,
+        dropout: float = 0.1,
+        label_smoothing: float = 0.0,
+        shift: int = 0,
+    ):
+        super().__init__(backbone, optimizer)
+        self.embedding, self.strands = embedding, strands
+        self.label_smoothing, self.shift = label_smoothing, shift
+        self.pool = AttentionPool(backbone.dim, pool_heads)
+        self.head = nn.Sequential(nn.LayerNorm(backbone.dim), nn.Dropout(dropout), nn.Linear(backbone.dim, 1))
+
+    # ---- the model
+
+    def pooled(self, tokens: Tokens) -> Float[Tensor, "B D"]:
+        encoded = self.backbone(tokens.tokens, tokens.mask)
+        return self.pool(encoded.tokens, encoded.mask)
+
+    def logit_of(self, tokens: Tokens) -> Float[Tensor, " B"]:
+        return self.head(self.pooled(tokens)).squeeze(-1)
+
+    def strand_logit(self, codes: Integer[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        """The logit of the strand as written."""
+        return self.logit_of(self.embedding(codes))
+
+    def forward(self, codes: Integer[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        if self.strands == "given":
+            return self.strand_logit(codes)
+        return self.strand_logit(torch.cat([codes, reverse_complement(codes)])).view(2, -1).mean(0)
+
+    def outcome(self, batch: Batch) -> Outcome:
+        logit = self.strand_logit(self._augmented(batch.codes)) if self.training else self(batch.codes)
+        smooth = self.label_smoothing if self.training else 0.0
+        target = batch.labels * (1 - smooth) + 0.5 * smooth
+        return Outcome(F.binary_cross_entropy_with_logits(logit, target), logit.sigmoid(), batch.labels.int())
+
+    def _augmented(self, codes: Integer[Tensor, "B L"]) -> Integer[Tensor, "B L"]:
+        if self.strands == "both":
+            flip = torch.rand(len(codes), 1, device=codes.device) < 0.5
+            codes = torch.where(flip, reverse_complement(codes), codes)
+        if self.shift:
+            by = torch.randint(-self.shift, self.shift + 1, (len(codes), 1), device=codes.device)
+            source = torch.arange(codes.shape[1], device=codes.device) + by
+            inside = (source >= 0) & (source < codes.shape[1])
+            moved = codes.gather(1, source.clamp(0, codes.shape[1] - 1))
+            codes = torch.where(inside & (moved != PAD) | (codes == PAD), torch.where(codes == PAD, codes, moved), 4)
+        return codes

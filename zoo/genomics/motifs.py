@@ -1,0 +1,180 @@
+"""Motifs and the places where they occur: the two records that the rest of genomics speaks in.
+
+Letters are codes: 0 A, 1 C, 2 G, 3 T; 4 is N or padding. The complement of a base is `3 - code`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int, UInt8
+
+from zoo.domain.errors import InputError
+
+BASES = "ACGT"
+UNKNOWN = 4  # N, or padding
+UNIFORM = np.full(4, 0.25)
+
+# One letter for every non-empty set of bases; the key counts A as 1, C as 2, G as 4, T as 8.
+_IUPAC = dict(zip(range(1, 16), "ACMGRSVTWYHKDBN", strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Motif:
+    """A position frequency matrix: how often each base was seen in each column of the aligned sites.
+
+    counts: [width, 4] in the order A, C, G, T; not negative; fractions (weighted sites, probabilities)
+            are allowed. A column of zeros means that nothing is known, hence a uniform column.
+    """
+
+    name: str
+    counts: Float[np.ndarray, "width 4"]
+
+    def __post_init__(self) -> None:
+        counts = np.array(self.counts, dtype=float)
+        if counts.ndim != 2 or counts.shape[1] != 4 or len(counts) == 0:
+            raise InputError(
+                f"motif {self.name!r}: the counts have shape {counts.shape}; expected [width, 4], one row for"
+                " each position and one column for each of A, C, G, T. Transpose a [4, width] matrix."
+            )
+        if not np.isfinite(counts).all() or (counts < 0).any():
+            raise InputError(f"motif {self.name!r}: the counts hold negative or non-finite numbers.")
+        counts.setflags(write=False)
+        object.__setattr__(self, "counts", counts)
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @property
+    def n_sites(self) -> float:
+        """Weight of the sites behind the motif: the largest column sum."""
+        return float(self.counts.sum(1).max())
+
+    @cached_property
+    def ppm(self) -> Float[np.ndarray, "width 4"]:
+        """Position probability matrix, without pseudocount; every row sums to 1."""
+        total = self.counts.sum(1, keepdims=True)
+        return np.where(total > 0, self.counts / np.where(total > 0, total, 1), 0.25)
+
+    @cached_property
+    def information(self) -> Float[np.ndarray, " width"]:
+        """Bits in each column relative to uniform bases, 2 + sum_b p_b log2 p_b (Schneider & Stephens 1990)."""
+        p = self.ppm
+        bits = 2 + (p * np.log2(np.where(p > 0, p, 1))).sum(1)
+        return np.clip(bits, 0, 2)
+
+    @property
+    def total_information(self) -> float:
+        """Bits in the whole motif."""
+        return float(self.information.sum())
+
+    @property
+    def consensus(self) -> str:
+        """IUPAC consensus by the rule of Cavener (1987), as TRANSFAC and Biopython have it.
+
+        One base if it exceeds 1/2 and twice the second; else two if together they exceed 3/4;
+        else three if the fourth never occurs; else N.
+        """
+        letters = []
+        for p in self.ppm:
+            order = np.argsort(-p, kind="stable")
+            first, second, third, fourth = p[order]
+            if first > 0.5 and first > 2 * second:
+                kept = order[:1]
+            elif first + second > 0.75:
+                kept = order[:2]
+            elif fourth == 0 and third > 0:
+                kept = order[:3]
+            else:
+                kept = order
+            letters.append(_IUPAC[int((1 << kept).sum())])
+        return "".join(letters)
+
+    def renamed(self, name: str) -> Motif:
+        return Motif(name, self.counts)
+
+    def reverse_complement(self) -> Motif:
+        """The same motif, read on the other strand."""
+        return Motif(self.name, self.counts[::-1, ::-1])
+
+    def trim(self, min_bits: float = 0.3) -> Motif:
+        """Without the outer columns that hold less than `min_bits`. One column, the best, always stays."""
+        start, end = informative_span(self.information, min_bits)
+        return Motif(self.name, self.counts[start:end])
+
+    def log_odds(
+        self, background: Float[np.ndarray, " 4"] = UNIFORM, pseudocount: float = 0.5
+    ) -> Float[np.ndarray, "width 4"]:
+        """log2(p / background) in bits. `pseudocount` is counted in sites and spread as the background."""
+        total = self.counts.sum(1, keepdims=True)
+        p = (self.counts + pseudocount * background) / (total + pseudocount)
+        return np.log2(p / background)
+
+
+def informative_span(bits: Float[np.ndarray, " width"], min_bits: float) -> tuple[int, int]:
+    """(start, end) from the first to after the last column with at least `min_bits`."""
+    kept = np.flatnonzero(bits >= min(min_bits, bits.max()))
+    return int(kept[0]), int(kept[-1]) + 1
+
+
+@dataclass(frozen=True, eq=False)
+class Sites:
+    """Occurrences of motifs, as columns of equal length. Coordinates are 0-based, half-open, on the + strand."""
+
+    motif: tuple[str, ...]
+    sequence: Int[np.ndarray, " n"]  # row of the sequence
+    start: Int[np.ndarray, " n"]
+    end: Int[np.ndarray, " n"]
+    strand: tuple[str, ...]  # "+" or "-"
+    score: Float[np.ndarray, " n"]  # log-odds, bits
+    pvalue: Float[np.ndarray, " n"]  # of one position on one strand, not corrected for their number
+    matched: tuple[str, ...]  # the bases, read in the motif's direction
+
+    def __len__(self) -> int:
+        return len(self.sequence)
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each site."""
+        return pd.DataFrame({name: getattr(self, name) for name in self.__dataclass_fields__})
+
+    @classmethod
+    def concatenate(cls, parts: Iterable[Sites]) -> Sites:
+        """All sites of several records, in order."""
+        parts = list(parts)
+
+        def column(name: str, dtype: type) -> np.ndarray:
+            return np.concatenate([np.zeros(0, dtype), *(getattr(p, name) for p in parts)]).astype(dtype)
+
+        def labels(name: str) -> tuple[str, ...]:
+            return tuple(label for p in parts for label in getattr(p, name))
+
+        return cls(
+            motif=labels("motif"),
+            sequence=column("sequence", int),
+            start=column("start", int),
+            end=column("end", int),
+            strand=labels("strand"),
+            score=column("score", float),
+            pvalue=column("pvalue", float),
+            matched=labels("matched"),
+        )
+
+
+_LETTERS = np.frombuffer(b"ACGTN", dtype="S1")
+
+
+def spell(codes: UInt8[np.ndarray, "n length"]) -> tuple[str, ...]:
+    """The strings of ACGTN behind rows of codes."""
+    codes = np.ascontiguousarray(codes)
+    if codes.size == 0:
+        return ("",) * len(codes)
+    return tuple(word.decode() for word in _LETTERS[codes].view(f"S{codes.shape[1]}").ravel())
+
+
+def reverse_complement(codes: UInt8[np.ndarray, "*n length"]) -> UInt8[np.ndarray, "*n length"]:
+    """Codes read on the other strand; N stays N."""
+    return np.array([3, 2, 1, 0, 4], dtype=np.uint8)[codes[..., ::-1]]

@@ -1,0 +1,60 @@
+"""Ctrl-C and SIGTERM end a run at the next batch, with everything saved; a second Ctrl-C ends it at once."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """The run was asked to end and its state is saved in `checkpoint`."""
+
+    def __init__(self, number: int, checkpoint: Path):
+        super().__init__(f"stopped by {signal.Signals(number).name}; saved in {checkpoint}")
+        self.number, self.checkpoint = number, checkpoint
+
+    @property
+    def exit_code(self) -> int:
+        return 128 + self.number
+
+
+class SaveOnInterrupt(pl.Callback):
+    """Waits for the batch in hand, saves `filename` in `dirpath` and raises `Interrupted`.
+
+    Saving between batches, and not where the signal struck, keeps weights, optimiser and loader in step.
+    """
+
+    def __init__(self, dirpath: str, filename: str = "last.ckpt"):
+        self.checkpoint = Path(dirpath) / filename
+        self._received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self._received is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._received = number
+        print("\nStopping after this batch; Ctrl-C again ends at once.", flush=True)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if self._received is not None:
+            trainer.save_checkpoint(self.checkpoint)
+            raise Interrupted(self._received, self.checkpoint)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._restore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
