@@ -1,13 +1,16 @@
+# ruff: noqa: E501   (tables of sentences)
 """`check` and `find_mistakes` name every mistake at once, with what to type instead."""
 
 from __future__ import annotations
 
+import hydra
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from tests.run.toyworld import toyworld
 from zoo.run.check import check
+from zoo.run.instantiate import build
 from zoo.run.overrides import check_overrides, find_mistakes
 
 FILES = {
@@ -25,14 +28,14 @@ name: toy
 seed: 1
 folder: ${hydra:runtime.output_dir}/checkpoints
 optimizer: {lr: 0.001, warmup: 10}
-hydra: {run: {dir: runs/${name}}}
+hydra: {run: {dir: 'runs/${name}'}}
 """,
     "backbone/small": "{_target_: zoo.toyworld.Encoder, dim: 11, depth: 2}",
     "backbone/large": "{_target_: zoo.toyworld.Encoder, dim: 13, depth: 5}",
     "backbone/broken": "{_target_: zoo.toyworld.Encoder, dim: thirteen, depth: 5}",
     "model/detector": "{_target_: zoo.toyworld.Detector, backbone: '${backbone}', classes: 2, lr: '${optimizer.lr}'}",
-    "data/reads": "{_target_: zoo.toyworld.Reads, positives: ???, batch_size: 8}",
-    "data/other": "{_target_: zoo.toyworld.Reads, positives: ???, kernel: [3]}",
+    "data/reads": "{_target_: zoo.toyworld.Reads, positives: '???', batch_size: 8}",
+    "data/other": "{_target_: zoo.toyworld.Reads, positives: '???', kernel: [3]}",
     "trainer/cpu": "{_target_: pytorch_lightning.Trainer, max_epochs: 3, default_root_dir: '${folder}'}",
     "logger/none": "",
     "experiment/promoter": """# @package _global_
@@ -50,7 +53,7 @@ evil: {_target_: os.system, command: ls}
 trainer: {callbacks: [{_target_: builtins.eval}]}
 hydra:
   callbacks: {x: '${evil}'}
-  job_logging: {formatters: {simple: {(): os.system}}}
+  job_logging: {formatters: {simple: {'()': os.system}}}
   job: {env_set: {LD_PRELOAD: x.so}}
 """,
     "sweep/depth": """# @package _global_
@@ -114,14 +117,15 @@ ENCODER = {"_target_": "zoo.toyworld.Encoder", "dim": 3}
         ({"model": {"_target_": "zoo.toyworld.Detector", "backbone": ENCODER, "lr": 1, "price": "any"}}, []),
         (
             {"model": {"_target_": "zoo.toyworld.Detector", "backbone": {"_target_": "torch.nn.Identity"}, "lrr": 1}},
-            ["model.backbone: expected Encoder, got a Identity", "model.lrr: Detector takes no 'lrr'; did you mean lr?"],
+            ["model.backbone: expected Encoder, got Identity", "model.lrr: Detector takes no 'lrr'; did you mean lr?"],
         ),
         (
             {"model": {"_target_": "zoo.toyworld.Detector", "backbone": ENCODER, "norm": "per"}},
             ["model.norm=per: expected one of pre, post, got the text 'per'"],
         ),
         ({"a": "${nope}"}, ["a: cannot be resolved: Interpolation key 'nope' not found"]),
-        ({"a": {"b": "${a}"}}, ["the config refers to itself without end"]),
+        ({"a": {"b": "${a}"}}, ["a.b: cannot be resolved: Interpolation to parent node detected"]),
+        ({"a": {"b": "${c}"}, "c": {"d": "${a}"}}, ["the config refers to itself without end"]),
         ({"trainer": {"_target_": "pytorch_lightning.Trainer", "max_epochs": 2, "gradient_clip_val": 1}}, []),
         (
             {"log": {"_target_": "pytorch_lightning.loggers.WandbLogger", "entity": "me", "offline": "yes"}},
@@ -144,6 +148,20 @@ def test_everything_is_reported_and_a_shared_node_once():
     )
     paths = [line.partition(":")[0] for line in check(cfg)]
     assert paths == ["backbone.dim=wide", "backbone.rate=high", "model.classes=two", "other"]
+
+
+def test_problems_are_asked_for_beside_other_mistakes():
+    wrong = READS | {"positives": "no.fa", "batch_size": "abc", "kernels": 3, "readers": [{"a": "${nope}"}]}
+    mistakes = check({"data": wrong | {"readers": None}})
+    assert [line.partition(":")[0] for line in mistakes] == ["data.batch_size=abc", "data.kernels", "data.positives=no.fa"]
+    assert "data.readers[0].a: cannot be resolved: Interpolation key 'nope' not found" in check({"data": wrong})
+    assert check({"data": wrong | {"positives": "???", "readers": None}})[0].startswith("data.positives: missing")
+
+
+def test_what_check_passes_is_built():
+    cfg = {"data": READS, "model": {"_target_": "zoo.toyworld.Detector", "backbone": ENCODER}}
+    assert check(cfg) == []
+    assert build(cfg)["model"].backbone.dim == 3
 
 
 def test_arguments_that_the_program_supplies():
@@ -169,7 +187,8 @@ def test_three_mistakes_three_lines(conf):
     assert find_mistakes(words, conf, "train") == [
         "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?",
         "data.batch_size=abc: expected int (a whole number), got the text 'abc'",
-    ]  # the file is looked at when the types are right
+        "data.positives=nofile.fa: there is no such file",
+    ]
     assert find_mistakes([words[0], "backbone.rate=x", words[2]], conf, "train") == [
         "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?",
         "backbone.rate: not in the config; to add it, write +backbone.rate=x",
@@ -191,7 +210,7 @@ def test_three_mistakes_three_lines(conf):
         ("~trainer.max_epoch", "trainer.max_epoch: no such setting; did you mean trainer.max_epochs?"),
         ("model.backbone.depth=3", "model.backbone.depth: no such setting; did you mean backbone.depth?"),
         ("hydra.run.dri=x", "hydra.run.dri: no such setting; did you mean hydra.run.dir?"),
-        ("hydra.job.num=x", "hydra.job.num=x: Error merging override hydra.job.num=x"),
+        ("hydra.job.num=x", "hydra.job.num=x: Value 'x' of type 'str' could not be converted to Integer"),
         ("seed=1,2", "seed=1,2: several values make a sweep; add --multirun, or put a list in [ ]"),
         ("+trainer.max_epoch=3", "trainer.max_epoch: Trainer takes no 'max_epoch'; did you mean max_epochs?"),
     ],
@@ -234,16 +253,36 @@ def test_every_value_of_a_sweep_is_checked(conf, good):
     ]
 
 
+def test_a_glob_and_an_interval(conf, good):
+    assert find_mistakes([good, "-m", "backbone=glob(*,exclude=bro*)", "backbone.depth=2"], conf, "train") == []
+    (mistake,) = find_mistakes([good, "-m", "backbone=glob(x*)"], conf, "train")
+    assert mistake == "backbone=glob(x*): matches none of broken, large, small"
+    (mistake, _) = find_mistakes([good, "-m", "seed=interval(1,5)", "backbone.depth=interval(0.5,2.5)"], conf, "train")
+    assert mistake == "backbone.depth=0.5: expected int (a whole number), got 0.5"
+
+
+def test_inside_a_running_hydra_too(conf, good):
+    with hydra.initialize_config_dir(str(conf), version_base="1.3"):
+        assert find_mistakes([good], conf, "train") == []
+        assert hydra.compose("train").seed == 1
+
+
+def test_a_folder_of_ones_own(conf, good, tmp_path):
+    (tmp_path / "backbone").mkdir()
+    (tmp_path / "backbone" / "mine.yaml").write_text("{_target_: zoo.toyworld.Encoder, dim: 7}")
+    assert find_mistakes(["--config-dir", str(tmp_path), "backbone=mine", good], conf, "train") == []
+
+
 def test_a_stranger_gets_nothing_out_of_hydra_either(conf, good):
     mistakes = find_mistakes([good, "experiment=stranger"], conf, "train")
     paths = [line.partition(":")[0] for line in mistakes]
     assert paths == [
-        "hydra.callbacks.x._target_",
         "hydra.job_logging.formatters.simple.()",
+        "hydra.callbacks.x._target_",
         "hydra.job.env_set",
-        "evil",
-        "evil",
+        "evil",  # no such setting
         "trainer.callbacks[0]",
+        "evil",  # refused target
     ]
 
 

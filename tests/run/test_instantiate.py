@@ -49,7 +49,8 @@ def test_builds_modules_with_plain_containers_and_extra_arguments():
 
 def test_extra_arguments_reach_the_class_untouched():
     encoder = build({"_target_": "zoo.toyworld.Encoder", "dim": 3})
-    model = build({"_target_": "zoo.toyworld.Detector", "backbone": {"_target_": "torch.nn.Identity"}}, backbone=encoder)
+    cfg = {"_target_": "zoo.toyworld.Detector", "backbone": {"_target_": "torch.nn.Identity"}}
+    model = build(cfg, backbone=encoder)
     assert model.backbone is encoder
     settings = build({"_target_": "zoo.toyworld.Settings"})
     assert build({"_target_": "zoo.toyworld.Settings", "lr": 2.0}, lr=settings).lr is settings
@@ -131,6 +132,7 @@ def test_refused_however_deep_and_however_spelled(trap, monkeypatch):
         {"x": {"_target_": "torch.nn.Identity", "_args_": [1]}},
         {"x": {"_target_": "torch.nn.Identity", "_recursive_": False, "y": evil}},
         {"_recursive_": False, "x": evil},
+        {"_target_": "pytorch_lightning.callbacks.ModelCheckpoint", "dirpath": "reference::https://evil.org/x.json"},
     ]
     for cfg in hidden:
         with pytest.raises(InputError):

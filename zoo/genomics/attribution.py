@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +15,11 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from zoo.attention import Received, ReceivedGradient, observe
+from zoo.genomics.batch import reverse_complement
 from zoo.genomics.embed import PAD
-from zoo.genomics.model import PromoterDetector, reverse_complement
+
+if TYPE_CHECKING:
+    from zoo.genomics.model import PromoterDetector
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,7 @@ def _strand(model: PromoterDetector, codes: Integer[Tensor, "N L"]) -> Attention
     n, length = tokens.tokens.shape[1], codes.shape[1]
 
     def bases(received: Float[Tensor, "N m"]) -> Float[Tensor, "N L"]:
-        track = tokens.to_bases(received[:, -n:], length).cpu()  # class and register tokens stand in front
-        return F.pad(track, (0, length - track.shape[1]))
+        return tokens.to_bases(received[:, -n:], length).cpu()  # class and register tokens stand in front
 
     heads = {
         (layer, head): bases(per_head[:, head])
@@ -121,8 +124,13 @@ def mutagenesis(
 
 
 def best_windows(track: Float[Tensor, "N L"], width: int, present: Bool[Tensor, "N L"]) -> Integer[Tensor, " N"]:
-    """Start of the window of `width` bases with the highest sum, inside the sequence."""
-    sums = F.avg_pool1d(track[:, None], width, stride=1)[:, 0]
+    """Start of the window of `width` bases around the highest peak, inside the sequence.
+
+    The track is smoothed with a triangle of that width: a plain average would be as high with the peak at the
+    window's edge as at its centre.
+    """
+    triangle = torch.minimum(torch.arange(1, width + 1), torch.arange(width, 0, -1)).to(track)
+    sums = F.conv1d(track[:, None], (triangle / triangle.sum())[None, None])[:, 0]
     inside = present.unfold(1, width, 1).all(-1)
     return sums.masked_fill(~inside, float("-inf")).argmax(1)
 

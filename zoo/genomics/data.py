@@ -7,46 +7,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch.utils.data import Dataset
 
 from zoo.domain.cards import load_card
 from zoo.domain.data import DomainData
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
-from zoo.genomics.model import Batch
+from zoo.genomics.batch import SequenceSet, collate
 from zoo.genomics.negatives import contrast
 from zoo.genomics.planted import Planted, plant
 from zoo.genomics.reading import read_sequences
-from zoo.genomics.sequences import PAD, Sequences, take
+from zoo.genomics.sequences import Sequences, take
 from zoo.genomics.split import homology_split
 
 FRACTIONS = (0.8, 0.1, 0.1)  # train, valid, test
-
-
-class SequenceSet(Dataset):
-    """`Sequences` as examples (codes, label, name)."""
-
-    def __init__(self, sequences: Sequences):
-        self.sequences = sequences
-
-    def __len__(self) -> int:
-        return len(self.sequences)
-
-    def __getitem__(self, i: int) -> tuple[np.ndarray, float, str]:
-        s = self.sequences
-        label = float("nan") if s.labels is None else float(s.labels[i])
-        return s.codes[i, : s.lengths[i]], label, s.names[i]
-
-
-def collate(examples: list[tuple[np.ndarray, float, str]]) -> Batch:
-    """Pads to the longest of the batch."""
-    codes = np.full((len(examples), max(len(e[0]) for e in examples)), PAD, dtype=np.uint8)
-    for row, (bases, _, _) in zip(codes, examples, strict=True):
-        row[: len(bases)] = bases
-    return Batch(
-        torch.from_numpy(codes), torch.tensor([e[1] for e in examples]), tuple(e[2] for e in examples)
-    )
 
 
 class PromoterData(DomainData):
@@ -124,7 +97,9 @@ class CardPromoters(PromoterData):
         except InputError as error:
             return [str(error)]
         if locate(found) is None:
-            return [f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"]
+            return [
+                f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"
+            ]
         return []
 
     def read(self) -> Mapping[str, Sequences]:
@@ -174,7 +149,9 @@ class OwnSequences(PromoterData):
         if given.labels is not None:
             everything = read_sequences(Path(self.positives).expanduser(), labelled=True)
         else:
-            others = None if self.negatives is None else read_sequences(Path(self.negatives).expanduser(), labelled=False)
+            others = (
+                None if self.negatives is None else read_sequences(Path(self.negatives).expanduser(), labelled=False)
+            )
             everything = contrast(given, others, seed=self.seed)
         rows = homology_split(everything, FRACTIONS, seed=self.seed)
         parts = dict(zip(("train", "valid", "test"), (take(everything, r) for r in rows), strict=True))

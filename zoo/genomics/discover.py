@@ -17,7 +17,7 @@ from zoo.genomics.enrichment import Enrichment, fisher_greater, fold_enrichment
 from zoo.genomics.jaspar import MIN_BITS
 from zoo.genomics.merge import Discovery, Tested, assemble, merge_same
 from zoo.genomics.motifs import Motif
-from zoo.genomics.refine import Candidate, distinct, refine
+from zoo.genomics.refine import Candidate, distinct, refine, weighted_sites
 from zoo.genomics.scan import base_frequencies
 from zoo.genomics.seeds import best_seed
 from zoo.genomics.seqlets import Seqlets
@@ -26,7 +26,7 @@ from zoo.genomics.windows import Windows, best_sites, control_windows, erase, se
 MAX_SEQLETS = 10_000  # the highest-scoring are kept; more change nothing but the time
 CONTROLS_PER_SEQLET = 1.5
 HELD_OUT = 0.25  # of the sequences
-SEED_PVALUE = 0.01
+SEED_PVALUE = 0.5  # lenient: the held-out sequences decide
 FDR = 0.05
 MIN_SITES = 10
 _FAILURES = 3  # stop after so many candidates in succession that the held-out sequences do not confirm
@@ -45,7 +45,7 @@ def discover(
     background: sequences without the motifs (the negatives), of any length; may have no rows. Controls are drawn
                 from them and, clear of every seqlet, from `codes`.
 
-    Each motif is read in the direction of most of its sites, trimmed to columns of 0.25 bits and more, has at
+    Each motif is read in the direction of most of its sites, trimmed to columns of 0.2 bits and more, has at
     least 6 bits and 10 sites, and passes q < 0.05 on sequences kept apart. **Condition**: these p-values take
     sequences as independent; copies of one repeat in both parts make anything look confirmed.
     """
@@ -104,12 +104,8 @@ def _search(
         failures += 1
         if candidate is not None and _is_motif(candidate.motif):
             evidence = _evidence(candidate, windows[pos_apart], controls[neg_apart])
-            sites = best_sites(candidate.weights, windows)
-            chosen = distinct(sites, windows) & (sites.score >= candidate.threshold)
-            tested.append(Tested(candidate, evidence, sites, chosen))
-            windows, controls = (
-                erase(candidate.weights, candidate.threshold, w) for w in (windows, controls)
-            )
+            tested.append(Tested(candidate, evidence, *weighted_sites(candidate.weights, windows, controls)))
+            windows, controls = (erase(candidate.weights, candidate.threshold, w) for w in (windows, controls))
             if evidence.pvalue <= FDR:
                 failures, confirmed = 0, confirmed + 1
         windows, controls = (erase(seed.weights(), seed.full_score, w) for w in (windows, controls))

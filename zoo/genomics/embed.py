@@ -19,15 +19,27 @@ UNKNOWN, PAD = 4, 5
 
 @dataclass(frozen=True)
 class Tokens:
-    """tokens [B, n, D]; mask: who exists (None: all); stride: token t stands for bases t*stride to (t+1)*stride."""
+    """tokens [B, n, D]; mask: who exists (None: all); stride: token t stands at bases t*stride to (t+1)*stride, and
+    its embedding sees `left` bases more before and `right` bases more after them.
+    """
 
     tokens: Float[Tensor, "B n D"]
     mask: Padding | None
     stride: int
+    left: int
+    right: int
 
     def to_bases(self, per_token: Float[Tensor, "B n"], length: int) -> Float[Tensor, "B L"]:
-        """A score per token spread evenly over the token's bases, so that sums are kept."""
-        return (per_token / self.stride).repeat_interleave(self.stride, dim=1)[:, :length]
+        """A score per token spread evenly over the bases that the token sees.
+
+        A token that recognises a site carries the evidence of all its bases, however sharp the attention to it is.
+        """
+        span = self.left + self.stride + self.right
+        at_bases = torch.zeros(len(per_token), 1, length, device=per_token.device, dtype=per_token.dtype)
+        places = torch.arange(per_token.shape[1], device=per_token.device) * self.stride
+        at_bases[:, 0, places] = per_token / span
+        padded = F.pad(at_bases, (self.right + self.stride - 1, self.left))
+        return F.avg_pool1d(padded, span, stride=1)[:, 0] * span
 
 
 class Embedding(nn.Module):
@@ -81,7 +93,8 @@ class ConvStem(Embedding):
             present = present.view(len(codes), -1, self.stride).any(-1)
             x = x * present[:, None]
         mask = None if bool(present.all()) else Padding(present)
-        return Tokens(self.dropout(x.transpose(1, 2)), mask, self.stride)
+        half = self.first.kernel_size[0] // 2
+        return Tokens(self.dropout(x.transpose(1, 2)), mask, self.stride, half, half)
 
     def _norm(self, i: int, x: Float[Tensor, "B D L"]) -> Float[Tensor, "B D L"]:
         return self.norms[i](x.transpose(1, 2)).transpose(1, 2)
@@ -106,4 +119,4 @@ class KmerEmbedding(Embedding):
         kmers = (windows * self.powers).sum(-1).masked_fill((windows > 3).any(-1), 4**self.k)
         present = codes != PAD
         mask = None if bool(present.all()) else Padding(present)
-        return Tokens(self.dropout(self.table(kmers)), mask, 1)
+        return Tokens(self.dropout(self.table(kmers)), mask, 1, 0, self.k - 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Float
 
 from zoo.genomics.enrichment import Enrichment
-from zoo.genomics.motifs import Motif, Sites, informative_span, spell
-from zoo.genomics.refine import MIN_COLUMN_BITS, Candidate
-from zoo.genomics.scan import score_tail
+from zoo.genomics.motifs import UNKNOWN, Motif, Sites, informative_span, spell
+from zoo.genomics.refine import LOCAL_FDR, MIN_COLUMN_BITS, Candidate
+from zoo.genomics.scan import gridded, score_tail
 from zoo.genomics.windows import BestSites, Windows, column_counts
 
 
@@ -29,12 +29,15 @@ class Discovery:
 
 @dataclass(frozen=True, eq=False)
 class Tested:
-    """A candidate with its held-out evidence and its sites among all windows (True in `chosen`)."""
+    """A candidate with its held-out evidence and its best site in every window.
+
+    weight: probability that the site is a true one; 0 where another window has it already.
+    """
 
     candidate: Candidate
     evidence: Enrichment
     sites: BestSites
-    chosen: Bool[np.ndarray, " n"]
+    weight: Float[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -42,24 +45,28 @@ class Alignment:
     """The second motif lies with its first column on column `offset` of the first, turned round if `minus`.
 
     similarity: cosine of the two matrices, less 1/4, over the columns in common.
-    shared:     the fraction of the poorer motif's information that lies in them.
+    shared:     the fraction of its information that a motif has in them, the larger of the two.
+    balance:    information of the poorer motif over that of the richer.
     """
 
     offset: int
     minus: bool
     similarity: float
     shared: float
+    balance: float
 
     @property
     def same(self) -> bool:
-        """Alike where they overlap, and the overlap holds the better part of the poorer one."""
-        return self.similarity >= 0.85 and self.shared >= 0.75
+        """Alike where they overlap, one lying there almost whole, and neither a mere half of the other (a factor's
+        own motif is not its composite with a partner)."""
+        return self.similarity >= 0.85 and self.shared >= 0.75 and self.balance >= 0.65
 
 
 def align(first: Motif, second: Motif, min_overlap: int = 5) -> Alignment:
     """The best alignment over all offsets and both strands, by similarity times what is shared."""
-    poorer = min(first.total_information, second.total_information)
-    best = Alignment(0, False, 0.0, 0.0)
+    information = first.total_information, second.total_information
+    balance = min(information) / max(max(information), 1e-9)
+    best = Alignment(0, False, 0.0, 0.0, balance)
     for minus in (False, True):
         other = second.reverse_complement() if minus else second
         for offset in range(min_overlap - len(other), len(first) - min_overlap + 1):
@@ -68,10 +75,10 @@ def align(first: Motif, second: Motif, min_overlap: int = 5) -> Alignment:
             a, b = first.ppm[here] - 0.25, other.ppm[there] - 0.25
             norm = np.sqrt((a * a).sum() * (b * b).sum())
             similarity = float((a * b).sum() / norm) if norm > 0 else 0.0
-            information = min(first.information[here].sum(), other.information[there].sum())
-            shared = float(min(1.0, information / poorer)) if poorer > 0 else 0.0
+            inside = first.information[here].sum(), other.information[there].sum()
+            shared = max(float(part / max(whole, 1e-9)) for part, whole in zip(inside, information, strict=True))
             if similarity * shared > best.similarity * best.shared:
-                best = Alignment(offset, minus, similarity, shared)
+                best = Alignment(offset, minus, similarity, shared, balance)
     return best
 
 
@@ -87,7 +94,7 @@ def merge_same(candidates: list[Tested]) -> list[list[tuple[Tested, Alignment]]]
                 group.append((tested, lie))
                 break
         else:
-            groups.append([(tested, Alignment(0, False, 1.0, 1.0))])
+            groups.append([(tested, Alignment(0, False, 1.0, 1.0, 1.0))])
     return groups
 
 
@@ -100,58 +107,56 @@ def assemble(
 ) -> Discovery:
     """One motif counted from the sites of the whole group, over all sequences, in its more frequent direction.
 
-    length: of the sequences; sites that hang over an end are counted but not listed.
+    length: of the sequences; sites that hang over an end are counted but not listed, nor are those with an N.
     """
     width = len(group[0][0].candidate.motif)
-    window, column, minus = _placed(group, width, windows)
-    if minus.mean() > 0.5:
+    window, column, minus, weight = _placed(group, width, windows)
+    if weight[minus].sum() > weight[~minus].sum():
         minus = ~minus
-    counts = column_counts(windows[window].codes_at(column, width, minus))
+    counts = column_counts(windows[window].codes_at(column, width, minus), weight)
     first, last = informative_span(Motif("", counts).information, MIN_COLUMN_BITS)
     column = column + np.where(minus, width - last, first)
     motif = Motif("", counts[first:last])
     motif = motif.renamed(f"{number}-{motif.consensus}")
-    sites = _sites(motif, windows[window], column, minus, length, letters)
-    evidence = replace(group[0][0].evidence, motif=motif.name)
-    return Discovery(motif, sites, evidence)
+    likely = weight >= 1 - LOCAL_FDR
+    sites = _sites(motif, windows[window[likely]], column[likely], minus[likely], length, letters)
+    return Discovery(motif, sites, replace(group[0][0].evidence, motif=motif.name))
 
 
-def _placed(
-    group: list[tuple[Tested, Alignment]], width: int, windows: Windows
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(window, column, minus) of every site, as a site of the group's head; a place counts once."""
+def _placed(group: list[tuple[Tested, Alignment]], width: int, windows: Windows) -> tuple[np.ndarray, ...]:
+    """(window, column, minus, weight) of every site, as a site of the group's head; a place counts once."""
     parts = []
     for tested, lie in group:
         own = len(tested.candidate.motif)
-        window = np.flatnonzero(tested.chosen)
+        window = np.flatnonzero(tested.weight > 0.01)
         column = tested.sites.column[window]
         minus = tested.sites.minus[window] ^ lie.minus
         column = np.where(minus, column + own + lie.offset - width, column - lie.offset)
-        parts.append(np.stack([window, column, minus]))
-    window, column, minus = np.concatenate(parts, axis=1)
-    place = np.stack([windows.sequence[window], windows.start[window] + column])
-    _, first = np.unique(place, axis=1, return_index=True)
-    first.sort()
-    return window[first], column[first], minus[first].astype(bool)
+        parts.append((window, column, minus, tested.weight[window]))
+    window, column, minus, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+    likeliest_first = np.argsort(-weight, kind="stable")
+    place = np.stack([windows.sequence[window], windows.start[window] + column])[:, likeliest_first]
+    kept = likeliest_first[np.unique(place, axis=1, return_index=True)[1]]
+    return window[kept], column[kept], minus[kept], weight[kept]
 
 
 def _sites(
     motif: Motif, windows: Windows, column: np.ndarray, minus: np.ndarray, length: int, letters: np.ndarray
 ) -> Sites:
     """The sites in coordinates of their sequences."""
-    width, weights = len(motif), motif.log_odds(letters)
+    width, weights = len(motif), gridded(motif.log_odds(letters))
     codes = windows.codes_at(column, width, minus)
-    padded = np.pad(weights, ((0, 0), (0, 1)))  # N scores 0
-    score = padded[np.arange(width), codes].sum(1)
     start = windows.start + column
-    inside = (start >= 0) & (start + width <= length)
+    inside = (start >= 0) & (start + width <= length) & (codes != UNKNOWN).all(1)
+    codes = codes[inside]
+    score = weights[np.arange(width), codes].sum(1)
     return Sites(
         motif=(motif.name,) * int(inside.sum()),
         sequence=windows.sequence[inside],
         start=start[inside],
         end=start[inside] + width,
         strand=tuple(np.where(minus[inside], "-", "+").tolist()),
-        score=score[inside],
-        pvalue=score_tail(weights, letters).pvalue(score[inside]),
-        matched=spell(codes[inside]),
+        score=score,
+        pvalue=score_tail(weights, letters).pvalue(score),
+        matched=spell(codes),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -19,25 +19,9 @@ from zoo.attention import AttentionPool, Backbone
 from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
+from zoo.genomics.batch import Batch, input_loader, reverse_complement
 from zoo.genomics.embed import PAD, Embedding, Tokens
-
-COMPLEMENT = (3, 2, 1, 0, 4, 5)
-
-
-class Batch(NamedTuple):
-    """codes [B, L] (0-3 ACGT, 4 unknown, 5 padding); labels [B], NaN where unknown; names of the sequences."""
-
-    codes: Integer[Tensor, "B L"]
-    labels: Float[Tensor, " B"]
-    names: tuple[str, ...]
-
-
-def reverse_complement(codes: Integer[Tensor, "B L"]) -> Integer[Tensor, "B L"]:
-    """The other strand, read 5' to 3'; padding stays at the end."""
-    place = torch.arange(codes.shape[1], device=codes.device)
-    length = (codes != PAD).sum(1, keepdim=True)
-    source = torch.where(place < length, length - 1 - place, place)
-    return torch.tensor(COMPLEMENT, device=codes.device, dtype=codes.dtype)[codes.gather(1, source).long()]
+from zoo.genomics.sources import explained, regressions, without_train_overlap
 
 
 class PromoterDetector(DomainModule):
@@ -100,3 +84,32 @@ class PromoterDetector(DomainModule):
             moved = codes.gather(1, source.clamp(0, codes.shape[1] - 1))
             codes = torch.where(inside & (moved != PAD) | (codes == PAD), torch.where(codes == PAD, codes, moved), 4)
         return codes
+
+    # ---- what the verbs ask for
+
+    def new_metrics(self) -> MetricCollection:
+        return MetricCollection(
+            {"auroc": BinaryAUROC(), "auprc": BinaryAveragePrecision(), "mcc": BinaryMatthewsCorrCoef()}
+        )
+
+    def predictions(self, batch: Batch) -> Mapping[str, Sequence]:
+        return {"sequence": list(batch.names), "probability": self(batch.codes).sigmoid().tolist()}
+
+    def embeddings(self, batch: Batch) -> Float[Tensor, "B D"]:
+        """The pooled vector; of both strands' mean where the strand means nothing."""
+        forward = self.pooled(self.embedding(batch.codes))
+        if self.strands == "given":
+            return forward
+        return (forward + self.pooled(self.embedding(reverse_complement(batch.codes)))) / 2
+
+    def open_input(self, path: Path, labelled: bool = False) -> DataLoader:
+        return input_loader(path, labelled)
+
+    def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:
+        return explained(self, data)
+
+    def baselines(self, data: pl.LightningDataModule) -> Mapping[str, Tensor]:
+        return regressions(self, data)
+
+    def test_parts(self, data: pl.LightningDataModule) -> Mapping[str, Tensor]:
+        return without_train_overlap(data)

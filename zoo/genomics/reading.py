@@ -73,7 +73,9 @@ def _text(path: Path) -> str:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{path} is a broken gzip file (truncated or damaged): copy or download it again.") from error
+            raise InputError(
+                f"{path} is a broken gzip file (truncated or damaged): copy or download it again."
+            ) from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,7 +123,9 @@ def _table(path: Path, text: str) -> Parsed:
     cells = [[row[i].strip() for _, row in rows[1:]] for i in column.values()]
     columns = dict(zip(column, cells, strict=True))
     names = [name or f"sequence_{i + 1}" for i, name in enumerate(columns.get("name", [""] * len(numbers)))]
-    labels = [_label(path, *pair) for pair in zip(numbers, columns["label"], strict=True)] if "label" in column else None
+    labels = (
+        [_label(path, *pair) for pair in zip(numbers, columns["label"], strict=True)] if "label" in column else None
+    )
     texts = [text.upper() for text in columns["sequence"]]
     return names, texts, labels, lambda i: f"line {numbers[i]}"
 
@@ -150,6 +154,6 @@ def _check_letters(path: Path, texts: list[str], place: Callable[[int], str]) ->
                 "IUPAC ambiguities)."
             )
         raise InputError(
-            f"{path}, {place(i)}: the character '{text[at]}' at position {at + 1} is not a base; expected A, C, G, T, N "
-            "and IUPAC ambiguities, without gaps."
+            f"{path}, {place(i)}: the character '{text[at]}' at position {at + 1} is not a base; expected A, C, G, T, "
+            "N and IUPAC ambiguities, without gaps."
         )

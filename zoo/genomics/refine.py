@@ -1,7 +1,8 @@
 """From a seed to a motif: align the sites, count, find better sites, until nothing changes.
 
-Hard EM with zero or one site in a window. What counts as a site is settled as in STREME (Bailey 2021): at the
-score that tells seqlets from controls best, so a motif takes only what it explains and a mixture stays divided.
+EM with zero or one site in a window (ZOOPS, Bailey & Elkan 1994), with one change: how likely a score is to be a
+true site is not computed from a model of independent bases but read off the controls (the local false discovery
+rate of Efron 2001, made monotone). What real sequence holds anyway, poly-A or CpG islands, thus earns nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from sklearn.isotonic import IsotonicRegression
 
 from zoo.genomics.motifs import Motif, informative_span
-from zoo.genomics.seeds import Seed, log_likelihood_ratio
+from zoo.genomics.seeds import Seed
 from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, column_counts
 
-MIN_COLUMN_BITS = 0.25
-MAX_CHANCE = 0.2
-_ROUNDS = 10
+MIN_COLUMN_BITS = 0.2
+LOCAL_FDR = 0.5  # a place this likely to be chance is no longer called a site
+_ROUNDS = 15
 _PSEUDOCOUNT = 1.0
 
 
@@ -39,31 +41,54 @@ def refine(
 ) -> Candidate | None:
     """The motif that grows from `seed`, or None if it loses its sites on the way."""
     sites = best_sites(seed.weights(), seqlets)
-    chosen = (sites.score >= seed.full_score) & distinct(sites, seqlets)
-    width, before, candidate = seed.span, None, None
+    weight = ((sites.score >= seed.full_score) & distinct(sites, seqlets)).astype(float)
+    width = seed.span
     for _ in range(_ROUNDS):
-        if chosen.sum() < 2:
+        if weight.sum() < 2:
             return None
-        motif = aligned(seqlets, sites, chosen, width)
-        weights = motif.log_odds(background, _PSEUDOCOUNT)
-        sites, control_sites = best_sites(weights, seqlets), best_sites(weights, controls)
-        own = distinct(sites, seqlets)
-        threshold = best_threshold(sites.score[own], control_sites.score)
-        candidate = Candidate(motif, threshold, background)
-        chosen = own & (sites.score >= threshold)
+        motif = aligned(seqlets, sites, weight, width)
+        before = weight
+        sites, weight = weighted_sites(motif.log_odds(background, _PSEUDOCOUNT), seqlets, controls)
         width = len(motif)
-        now = (chosen.tobytes(), sites.column[chosen].tobytes())
-        if now == before:
+        if np.abs(weight - before).mean() < 1e-4:
             break
-        before = now
-    return candidate
+    true = weight >= 1 - LOCAL_FDR
+    return Candidate(motif, float(sites.score[true].min()), background) if true.any() else None
 
 
-def aligned(windows: Windows, sites: BestSites, chosen: Bool[np.ndarray, " n"], width: int) -> Motif:
-    """Counts of the chosen sites, read out as far as MAX_WIDTH allows on both sides, then trimmed."""
+def weighted_sites(
+    weights: Float[np.ndarray, "width 4"], seqlets: Windows, controls: Windows
+) -> tuple[BestSites, Float[np.ndarray, " n"]]:
+    """Each seqlet's best site, and the probability that it is a true one (0 if another window has it)."""
+    sites = best_sites(weights, seqlets)
+    own = distinct(sites, seqlets)
+    share = true_share(sites.score, own, best_sites(weights, controls).score)
+    return sites, np.where(own, share, 0.0)
+
+
+def true_share(
+    score: Float[np.ndarray, " n"], own: Bool[np.ndarray, " n"], control: Float[np.ndarray, " m"]
+) -> Float[np.ndarray, " n"]:
+    """1 - local false discovery rate of each seqlet's score.
+
+    Of the seqlets with a score near s, chance explains as many as the controls have there, scaled to equal
+    numbers. P(seqlet | s) comes from an isotonic regression of the pooled labels on the score.
+    """
+    pooled = np.concatenate([score[own], control])
+    label = np.repeat([1.0, 0.0], [own.sum(), len(control)])
+    fit = IsotonicRegression(y_min=0.0, y_max=1 - 1e-6, out_of_bounds="clip").fit(pooled, label)
+    p = np.maximum(fit.predict(score), 1e-6)
+    return np.maximum(0.0, 1 - own.sum() / len(control) * (1 - p) / p)
+
+
+def aligned(
+    windows: Windows, sites: BestSites, weight: Float[np.ndarray, " n"], width: int
+) -> Motif:
+    """Weighted counts of the sites, read out as far as MAX_WIDTH allows on both sides, then trimmed."""
     extra = (MAX_WIDTH - width) // 2
-    codes = windows[chosen].codes_at(sites.column[chosen] - extra, width + 2 * extra, sites.minus[chosen])
-    counts = column_counts(codes)
+    used = np.flatnonzero(weight > 0.01)
+    codes = windows[used].codes_at(sites.column[used] - extra, width + 2 * extra, sites.minus[used])
+    counts = column_counts(codes, weight[used])
     bits = Motif("", counts + 0.25).information  # a column seen in two windows is not worth two bits
     start, end = informative_span(bits, MIN_COLUMN_BITS)
     return Motif("candidate", counts[start:end])
@@ -77,19 +102,3 @@ def distinct(sites: BestSites, windows: Windows) -> Bool[np.ndarray, " n"]:
     position = windows.start + sites.column
     again = (np.diff(windows.sequence) == 0) & (np.abs(np.diff(position)) <= 2)
     return np.concatenate([[True], ~again])[: len(position)]
-
-
-def best_threshold(positive: Float[np.ndarray, " n"], negative: Float[np.ndarray, " m"]) -> float:
-    """The score at which positives stand out most from negatives, among those where chance (the rate of the
-    negatives) explains at most `MAX_CHANCE` of the positives at or above it; infinite if there is none.
-
-    Without the bound a weak cut can win on numbers alone and fill the motif with chance sites.
-    """
-    scores = np.unique(positive)
-    hits_pos = len(positive) - np.searchsorted(np.sort(positive), scores)
-    hits_neg = len(negative) - np.searchsorted(np.sort(negative), scores)
-    pure = hits_neg / len(negative) <= MAX_CHANCE * hits_pos / len(positive)
-    if not pure.any():
-        return np.inf
-    gain = log_likelihood_ratio(hits_pos, len(positive), hits_neg, len(negative))
-    return float(scores[np.where(pure, gain, -np.inf).argmax()])

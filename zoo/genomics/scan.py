@@ -28,7 +28,7 @@ def base_frequencies(codes: UInt8[np.ndarray, "n length"]) -> Float[np.ndarray, 
 def position_scores(
     weights: Float[np.ndarray, "width 4"], codes: UInt8[np.ndarray, "n length"]
 ) -> Float[np.ndarray, "n length-width+1"]:
-    """Sum over the columns j of weights[j, base at i + j], for every start i; N adds 0.
+    """Sum over the columns j of weights[j, base at i + j], for every start i; N counts as the worst base.
 
     Four columns are looked up at once, in a table of 5^4 sums.
     """
@@ -41,6 +41,7 @@ def position_scores(
     words = ((padded[:, :-3] * 5 + padded[:, 1:-2]) * 5 + padded[:, 2:-1]) * 5 + padded[:, 3:]
     columns = np.zeros((-(-width // 4) * 4, 5), np.float32)
     columns[:width, :4] = weights
+    columns[:width, UNKNOWN] = weights.min(1)
     scores = np.zeros((n, length - width + 1), np.float32)
     for j in range(0, width, 4):
         a, b, c, d = columns[j : j + 4]
@@ -71,6 +72,12 @@ class ScoreTail:
         """The lowest score whose p-value is at most `pvalue`; infinite if even the best site's is higher."""
         good = self.tail <= pvalue
         return (self.lowest + int(np.argmax(good))) * _BIN if good.any() else np.inf
+
+
+def gridded(weights: Float[np.ndarray, "width 4"]) -> Float[np.ndarray, "width 4"]:
+    """Weights rounded to the p-values' grid. Scores must come from these: otherwise a sum rounds to the bin above
+    its own, and misses its own chance (seen: p-values too small by 1.7)."""
+    return np.rint(weights / _BIN) * _BIN
 
 
 def score_tail(weights: Float[np.ndarray, "width 4"], background: Float[np.ndarray, " 4"]) -> ScoreTail:
@@ -105,7 +112,7 @@ def scan(
 
 
 def _scan_one(motif: Motif, codes: np.ndarray, background: np.ndarray, threshold: float) -> Sites:
-    width, weights = len(motif), motif.log_odds(background)
+    width, weights = len(motif), gridded(motif.log_odds(background))
     tail = score_tail(weights, background)
     strands = both_strands(weights, codes)
     strands[:, _touches_unknown(codes, width)] = -np.inf
@@ -128,7 +135,7 @@ def best_scores(
     """Each sequence's best log-odds on either strand, bits; -inf where no window is free of N."""
     if codes.shape[1] < len(motif):
         return np.full(len(codes), -np.inf)
-    scores = both_strands(motif.log_odds(background), codes).max(0)
+    scores = both_strands(gridded(motif.log_odds(background)), codes).max(0)
     scores[_touches_unknown(codes, len(motif))] = -np.inf
     return scores.max(1).astype(float)
 

@@ -105,9 +105,7 @@ def take(sequences: Sequences, index: ArrayLike) -> Sequences:
 def join(*parts: Sequences) -> Sequences:
     """All sequences of all parts, in order. Labels survive where every part has them."""
     longest = max((part.codes.shape[1] for part in parts), default=0)
-    padded = [
-        np.pad(part.codes, ((0, 0), (0, longest - part.codes.shape[1])), constant_values=PAD) for part in parts
-    ]
+    padded = [np.pad(part.codes, ((0, 0), (0, longest - part.codes.shape[1])), constant_values=PAD) for part in parts]
     labels = [part.labels for part in parts if part.labels is not None]
     return Sequences(
         names=tuple(name for part in parts for name in part.names),

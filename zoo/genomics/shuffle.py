@@ -67,7 +67,7 @@ def _last_edges(counts: NDArray[np.int64], final: NDArray[np.intp], draw: np.ran
         trees = _trees(int(root))
         heights = np.cumsum(weights[:, letters, trees].prod(axis=2), axis=1)  # [rows, 125]
         ticket = draw.random(len(rows))[:, None] * heights[:, -1:]
-        leads_to[rows] = trees[(heights <= ticket).sum(axis=1)]
+        leads_to[rows] = trees[np.minimum((heights <= ticket).sum(axis=1), len(trees) - 1)]
     return leads_to
 
 
@@ -92,7 +92,7 @@ def _shuffle_rows(codes: NDArray[np.uint8], draw: np.random.Generator) -> NDArra
         of_last = is_edge & (source == letter) & (target == leads_to[:, letter, None])
         held = of_last.any(axis=1) & (final != letter)
         key[rows[held], of_last[held].argmax(axis=1)] = 1.0
-    order = np.argsort(np.where(is_edge, 2 * source + key, 2.0 * LETTERS + key), axis=1)
+    order = np.argsort(np.where(is_edge, 2 * source + key, 2.0 * LETTERS + key), axis=1, kind="stable")
     target = np.take_along_axis(target, order, axis=1)
     next_edge = np.zeros((num, LETTERS), dtype=np.int64)  # where each letter's unused edges begin
     next_edge[:, 1:] = np.cumsum(counts.sum(axis=2), axis=1)[:, :-1]

@@ -139,6 +139,9 @@ def _cut(codes: np.ndarray, rows: np.ndarray, starts: np.ndarray, core: int) -> 
     return Windows(padded[rows[:, None], columns], rows, starts - FLANK)
 
 
-def column_counts(codes: UInt8[np.ndarray, "n width"]) -> Float[np.ndarray, "width 4"]:
-    """How often each base stands in each column; N is not counted."""
-    return np.stack([(codes == base).sum(0) for base in range(4)], axis=1).astype(float)
+def column_counts(
+    codes: UInt8[np.ndarray, "n width"], weight: Float[np.ndarray, " n"] | None = None
+) -> Float[np.ndarray, "width 4"]:
+    """How often each base stands in each column, rows weighted (by 1 if not given); N is not counted."""
+    weight = np.ones(len(codes)) if weight is None else weight
+    return np.stack([weight @ (codes == base) for base in range(4)], axis=1)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,9 @@ from zoo.run.suggest import meant, nearest
 PACKAGES = ("zoo", "torch.nn", "pytorch_lightning")
 PARTS_OF_A_RUN = (torch.nn.Module, pl.LightningDataModule, pl.Callback, pl.Trainer, pl.loggers.Logger)
 REFUSED_KEYS = ("_partial_", "_args_", "_recursive_")  # each would let a config change how a call is made
+
+# Lightning opens its folders with fsspec, whose `reference::https://...` fetches a file and renders its templates.
+CHAINED_URL = re.compile(r"[A-Za-z][\w+.-]*(://\S*)?::")
 
 
 def build(cfg: Any, **extra: Any) -> Any:
@@ -69,8 +73,9 @@ def resolve(cfg: Any) -> Any:
 
 def refusals(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """(path, reason) of everything in a resolved config that may not be built."""
-    if isinstance(node, str) and "${" in node:
-        yield path, "'${' is left after the config was resolved; it may not be resolved twice"
+    if isinstance(node, str):
+        if reason := text_refusal(node):
+            yield path, reason
     elif isinstance(node, list):
         for index, item in enumerate(node):
             yield from refusals(item, f"{path}[{index}]")
@@ -88,6 +93,15 @@ def refusals(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             if key != "_target_":
                 yield from refusals(value, f"{path}.{key}" if path else str(key))
+
+
+def text_refusal(text: str) -> str:
+    """Why a text may not stay in a resolved config, or nothing."""
+    if "${" in text:
+        return "'${' is left after the config was resolved; it may not be resolved twice"
+    if CHAINED_URL.match(text):
+        return f"{text!r} is a chained URL, which may render a template from elsewhere"
+    return ""
 
 
 def resolve_target(dotted: object) -> type:

@@ -120,7 +120,7 @@ def _start(mode: WandbMode, arguments: Mapping[str, Any]) -> wandb.Run:
 
 
 def log_config(logger: Logger | None, config: Mapping[str, Any]) -> None:
-    """Send the composed config, a plain dict, as the run's config."""
+    """Send the composed config, as a plain dict."""
     if isinstance(logger, WandbLogger):
         logger.experiment.config.update(dict(config), allow_val_change=True)
 

@@ -1,0 +1,96 @@
+"""Figures of the genomics insight, as PNG bytes."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib
+
+matplotlib.use("Agg")
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+
+from zoo.genomics.motifs import Sites
+
+INK, GREY, BLUE, ORANGE = "#222222", "#b8b8b8", "#2b6cb0", "#c05621"
+
+
+def _png(figure) -> bytes:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=140, bbox_inches="tight", facecolor="white")
+    plt.close(figure)
+    return stream.getvalue()
+
+
+def positions(positive: Sites, negative: Sites, names: dict[str, str], length: int, n_pos: int, n_neg: int) -> bytes:
+    """Where each motif's sites begin, per sequence and base: positives in blue, negatives in grey."""
+    figure, rows = plt.subplots(
+        len(names), 1, figsize=(7.2, 0.6 + 1.25 * len(names)), sharex=True, squeeze=False, layout="constrained"
+    )
+    width = 1 if length <= 120 else max(1, round(length / 100))
+    bins = np.arange(0, length + width, width)
+    for axes, (name, label) in zip(rows[:, 0], names.items(), strict=True):
+        for sites, n, colour, text, z in (
+            (negative, n_neg, GREY, "negatives", 1),
+            (positive, n_pos, BLUE, "positives", 2),
+        ):
+            mine = np.array(sites.motif, dtype=object) == name
+            centre = (sites.start[mine] + sites.end[mine]) / 2
+            height, _ = np.histogram(centre, bins)
+            axes.stairs(height / max(1, n) / width, bins, color=colour, fill=True, alpha=0.75, label=text, zorder=z)
+        axes.set_title(label, loc="left", fontsize=9, color=INK)
+        axes.tick_params(labelsize=8)
+        axes.set_ylim(bottom=0)
+    rows[0, 0].legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
+    rows[-1, 0].set_xlabel("position of the site's centre in the sequence (bases from its start)", fontsize=9)
+    figure.supylabel("sites per sequence and base", fontsize=9)
+    return _png(figure)
+
+
+def mean_evidence(positive: np.ndarray, negative: np.ndarray) -> bytes:
+    """Mean attention x gradient at each position; [N, L], zero outside a sequence."""
+    figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
+    axes.plot(negative.mean(0), color=GREY, lw=1.2, label="negatives")
+    axes.plot(positive.mean(0), color=BLUE, lw=1.4, label="positives")
+    axes.axhline(0, color=INK, lw=0.5)
+    axes.set_xlabel("position in the sequence (bases from its start)", fontsize=9)
+    axes.set_ylabel("attention x gradient", fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.legend(frameon=False, fontsize=8)
+    return _png(figure)
+
+
+def site_coverage(table: pd.DataFrame) -> bytes:
+    """Bars: share of sequences whose best window holds a known site."""
+    figure, axes = plt.subplots(figsize=(5.6, 0.5 + 0.42 * len(table)), layout="constrained")
+    order = table.iloc[::-1]
+    colours = [GREY if name == "random window" else BLUE for name in order.evidence]
+    bars = axes.barh(order.evidence, order.coverage, color=colours, height=0.62)
+    axes.bar_label(bars, [f"{v:.0%}" for v in order.coverage], padding=4, fontsize=9)
+    axes.set_xlim(0, 1.08)
+    axes.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+    axes.tick_params(labelsize=9, length=0)
+    axes.set_xlabel(f"best window covers a known site ({int(table.sequences.iloc[0])} sequences)", fontsize=9)
+    return _png(figure)
+
+
+def heads(table: pd.DataFrame, names: dict[str, str]) -> bytes:
+    """Heads by motifs: how many times denser a head's evidence is inside a motif's sites."""
+    values = table[list(names)].to_numpy(dtype=float)
+    figure, axes = plt.subplots(figsize=(2.6 + 0.9 * len(names), 0.9 + 0.3 * len(table)), layout="constrained")
+    top = max(2.0, np.nanmax(values)) if np.isfinite(values).any() else 2.0
+    image = axes.imshow(values, cmap="Blues", vmin=0, vmax=top, aspect="auto")
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            axes.text(
+                j, i, f"{value:.1f}", ha="center", va="center", fontsize=8, color="white" if value > 0.6 * top else INK
+            )
+    axes.set_xticks(range(len(names)), names.values(), rotation=25, ha="right", fontsize=8)
+    axes.set_yticks(range(len(table)), [f"{r.layer}  head {r.head + 1}" for r in table.itertuples()], fontsize=8)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, ax=axes, shrink=0.8, label="times the density elsewhere").outline.set_visible(False)
+    return _png(figure)

@@ -1,0 +1,189 @@
+"""The `zoo` command. Its verbs reach a domain through the run's own model and data, and name none."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.progress import track
+
+from zoo.domain.cards import all_cards, load_card
+from zoo.domain.download import fetch, locate
+from zoo.domain.errors import InputError
+from zoo.run import console
+from zoo.run.files import write_bytes, write_text
+from zoo.run.finish import INTERVALS, OURS, predict_all, score, show, write_insight, write_report
+from zoo.run.folder import RunFolder
+from zoo.run.paths import conf_dir
+from zoo.run.train import main as train
+from zoo.run.train import quiet, resume
+
+VERBS = ("train", "resume", "explain", "predict", "test", "datasets", "list")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Exits with 2 after a mistake of the person's, having said it in one sentence."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["train"]:  # its words are Hydra's
+        train(words[1:])
+        return
+    arguments = _parser().parse_args(words)
+    quiet()
+    try:
+        arguments.verb(arguments)
+    except InputError as error:
+        console.mistakes([str(error)])
+        sys.exit(2)
+    except KeyboardInterrupt:
+        console.say("Stopped.")
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="zoo", description="Train one attention on many worlds, and read it.")
+    verbs = parser.add_subparsers(required=True, metavar="{" + ",".join(VERBS) + "}")
+    verbs.add_parser("train", help="zoo train experiment=NAME key=value ...", add_help=False)
+
+    verb = verbs.add_parser("resume", help="go on with a run from its last saved point")
+    verb.add_argument("run")
+    verb.add_argument("overrides", nargs="*", metavar="key=value")
+    verb.set_defaults(verb=lambda a: resume(a.run, a.overrides))
+
+    verb = verbs.add_parser("explain", help="what the attention says, of the test part or of your own file")
+    verb.add_argument("run")
+    verb.add_argument("--input", type=Path, help="a file of the domain's kind")
+    verb.add_argument("--output", type=Path, help="folder to write to (default: in the run folder)")
+    verb.set_defaults(verb=explain)
+
+    verb = verbs.add_parser("predict", help="a table of predictions for your own file")
+    verb.add_argument("run")
+    verb.add_argument("--input", type=Path, required=True)
+    verb.add_argument("--output", type=Path, help="CSV to write (default: in the run folder)")
+    verb.add_argument("--embeddings", action="store_true", help="write what the head reads, as .npy, too")
+    verb.set_defaults(verb=predict)
+
+    verb = verbs.add_parser("test", help="metrics with confidence intervals, of the test part or of your labelled file")
+    verb.add_argument("run")
+    verb.add_argument("--input", type=Path)
+    verb.set_defaults(verb=test)
+
+    verb = verbs.add_parser("datasets", help="list the data sets, or fetch some")
+    verb.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
+    verb.add_argument("names", nargs="*", metavar="NAME")
+    verb.set_defaults(verb=datasets)
+
+    verb = verbs.add_parser("list", help="list the experiments")
+    verb.set_defaults(verb=list_experiments)
+    return parser
+
+
+def explain(arguments: argparse.Namespace) -> None:
+    run = RunFolder.open(arguments.run)
+    model = _on_device(run.model())
+    if arguments.input is None:
+        data = run.data()
+        data.setup()
+        scores, insight = score(model, data), model.insight(data)
+        folder = arguments.output or run.path / "insight"
+        write_insight(folder, insight)
+        write_report(run, scores, insight)
+        show(scores, insight)
+    else:
+        insight = model.insight(model.open_input(arguments.input))
+        folder = arguments.output or run.path / f"insight_{_stem(arguments.input)}"
+        write_insight(folder, insight)
+        write_report(run, [], insight, folder / "report.html")
+        show([], insight)
+    console.say(f"\nFiles: {folder}")
+
+
+@torch.no_grad()
+def predict(arguments: argparse.Namespace) -> None:
+    run = RunFolder.open(arguments.run)
+    model = _on_device(run.model())
+    loader = model.open_input(arguments.input)
+    columns: dict[str, list] = {}
+    vectors = []
+    for batch in track(loader, description="Predicting", transient=True):
+        batch = model.transfer_batch_to_device(batch, model.device, 0)
+        for name, values in model.predictions(batch).items():
+            columns.setdefault(name, []).extend(values)
+        if arguments.embeddings:
+            vectors.append(model.embeddings(batch).float().cpu())
+    path = arguments.output or run.path / f"predictions_{_stem(arguments.input)}.csv"
+    write_text(path, pd.DataFrame(columns).to_csv(index=False))
+    console.say(f"Predictions: {path}")
+    if arguments.embeddings:
+        write_bytes(path.with_suffix(".npy"), _npy(torch.cat(vectors)))
+        console.say(f"Embeddings:  {path.with_suffix('.npy')}")
+
+
+def test(arguments: argparse.Namespace) -> None:
+    run = RunFolder.open(arguments.run)
+    model = _on_device(run.model())
+    if arguments.input is None:
+        data = run.data()
+        data.setup()
+        tables = score(model, data)
+    else:
+        tables = [_own_scores(model, arguments.input)]
+    for table in tables:
+        console.table(table.title, table.frame[[c for c in table.frame if "_diff" not in str(c)]])
+
+
+def _own_scores(model, path: Path):
+    from zoo.domain.insight import Table
+    from zoo.domain.scoreboard import scoreboard
+
+    prediction, target = predict_all(model, model.open_input(path, labelled=True))
+    return Table("scores", str(path), scoreboard({OURS: prediction}, target, model.new_metrics()), INTERVALS)
+
+
+def datasets(arguments: argparse.Namespace) -> None:
+    if arguments.action == "fetch":
+        for name in arguments.names or [card.name for card in all_cards()]:
+            console.say(f"{name}: {fetch(load_card(name))}")
+        return
+    rows = [
+        {
+            "name": card.name,
+            "domain": card.domain,
+            "here": "yes" if locate(card) else "no",
+            "MB": card.bytes / 1e6,
+            "title": card.title,
+        }
+        for card in all_cards()
+    ]
+    console.table("Data sets", pd.DataFrame(rows))
+    console.say("\nzoo datasets fetch NAME downloads one; ZOO_DATA names a local mirror.")
+
+
+def list_experiments(arguments: argparse.Namespace) -> None:
+    rows = []
+    for path in sorted((conf_dir() / "experiment").glob("*.yaml")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        about = next((line.lstrip("# ") for line in lines if line.startswith("#") and "@package" not in line), "")
+        rows.append({"experiment": path.stem, "what": about})
+    console.table("Experiments", pd.DataFrame(rows))
+    console.say("\npython train.py experiment=NAME, or zoo train experiment=NAME")
+
+
+def _on_device(model):
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _stem(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def _npy(vectors: torch.Tensor) -> bytes:
+    import io
+
+    import numpy as np
+
+    stream = io.BytesIO()
+    np.save(stream, vectors.numpy())
+    return stream.getvalue()
