@@ -31,6 +31,8 @@ class DomainData(pl.LightningDataModule):
             raise InputError(f"batch_size: at least 1 is needed, got {batch_size}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._parts: Mapping[str, Dataset] | None = None
+        self._train: ResumableLoader | None = None
+        self._position: dict[str, int] | None = None  # where a continued run goes on
 
     @abstractmethod
     def parts(self) -> Mapping[str, Dataset]:
@@ -68,9 +70,20 @@ class DomainData(pl.LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader:
-        return ResumableLoader(
+        self._train = ResumableLoader(
             self.part("train"), self.batch_size, self.seed, type(self).collate, num_workers=self.num_workers
         )
+        self._train.load_state_dict(self._position or self._train.state_dict())
+        return self._train
+
+    # Lightning would restore the loader itself, but not once the number of steps was asked for before, as our
+    # learning-rate schedule does. So the place in the epoch is saved with the data module.
+
+    def state_dict(self) -> dict[str, int]:
+        return {} if self._train is None else self._train.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self._position = state_dict or None
 
     def val_dataloader(self) -> DataLoader:
         return self.ordered(self.part("valid"))

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 
 class _Order(Sampler[int]):
-    """The permutation of one epoch, a function of seed and epoch alone, from `start` on."""
+    """The permutation of one epoch, a function of seed and epoch alone, from example `start` on."""
 
     def __init__(self, size: int, seed: int):
         self.size, self.seed, self.epoch, self.start = size, seed, 0, 0
@@ -18,14 +18,19 @@ class _Order(Sampler[int]):
     def __len__(self) -> int:
         return self.size
 
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this at the start of every epoch; a new one begins at its first example."""
+        if epoch != self.epoch:
+            self.epoch, self.start = epoch, 0
+
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         yield from torch.randperm(self.size, generator=generator)[self.start :].tolist()
 
 
 class ResumableLoader(DataLoader):
-    """Shuffles by (seed, epoch) and counts what it gave out; Lightning saves and restores the count with each
-    checkpoint through `state_dict` and `load_state_dict`.
+    """Shuffles by (seed, epoch) and knows where it is; Lightning saves and restores that with each checkpoint
+    through `state_dict` and `load_state_dict`.
     """
 
     def __init__(
@@ -38,7 +43,6 @@ class ResumableLoader(DataLoader):
         drop_last: bool = True,
     ):
         self._order = _Order(len(dataset), seed)
-        self._given = 0
         super().__init__(
             dataset,
             batch_size=batch_size,
@@ -51,15 +55,13 @@ class ResumableLoader(DataLoader):
         )
 
     def __iter__(self) -> Iterator[Any]:
-        if self._given >= len(self):
-            self._order.epoch, self._given = self._order.epoch + 1, 0
-        self._order.start = self._given * self.batch_size
         for batch in super().__iter__():
-            self._given += 1
+            self._order.start += self.batch_size
             yield batch
+        self._order.set_epoch(self._order.epoch + 1)
 
     def state_dict(self) -> dict[str, int]:
-        return {"epoch": self._order.epoch, "given": self._given}
+        return {"epoch": self._order.epoch, "start": self._order.start}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self._order.epoch, self._given = state["epoch"], state["given"]
+        self._order.epoch, self._order.start = state["epoch"], state["start"]

@@ -1,0 +1,126 @@
+"""Runs that are stopped, killed and continued."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from conftest import TINY
+from wandb_reader import offline_runs
+
+from zoo.run.train import resume
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXACT = ["logger=csv", "backbone.dropout=0.3", "trainer.max_epochs=3", "trainer.log_every_n_steps=1"]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "every"),
+    [("epoch=0-step=6.ckpt", "every_n_epochs: 1"), ("epoch=1-step=10.ckpt", "every_n_train_steps: 5")],
+    ids=["epoch boundary", "mid-epoch"],
+)
+def test_a_continued_run_is_bit_equal_to_an_unbroken_one(train_tiny, kept, every):
+    keep_all = (
+        "+callbacks.all={_target_: pytorch_lightning.callbacks.ModelCheckpoint, "
+        "dirpath: '${run_dir}/all', save_top_k: -1, " + every + "}"
+    )
+    whole = train_tiny(*EXACT, keep_all, name="whole")
+    broken = train_tiny(*EXACT, keep_all, "trainer.max_epochs=3", name="broken")
+    for checkpoint in (broken / "checkpoints").iterdir():
+        checkpoint.unlink()
+    (broken / "all" / kept).rename(broken / "checkpoints" / "last.ckpt")
+    resume(str(broken), [])
+    ours, theirs = weights(broken / "checkpoints" / "last.ckpt"), weights(whole / "checkpoints" / "last.ckpt")
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    a, b = (pd.read_csv(folder / "metrics.csv") for folder in (broken, whole))
+    columns = ["step", "train/loss"]
+    pd.testing.assert_frame_equal(
+        a[columns].dropna().reset_index(drop=True), b[columns].dropna().reset_index(drop=True)
+    )
+    assert len(a["valid/auroc"].dropna()) == len(b["valid/auroc"].dropna()) == 3
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen:
+    command = [sys.executable, "train.py", *TINY, f"hydra.run.dir={folder}", "data.num_sequences=1600", *words]
+    environment = {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def wait_for_step(folder: Path, process: subprocess.Popen, step: int, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise AssertionError(process.stdout.read())
+        path = folder / "metrics.csv"
+        if path.is_file() and pd.read_csv(path).step.max() >= step:
+            return
+        time.sleep(0.2)
+    process.kill()
+    raise AssertionError(f"no step {step} within {seconds} s")
+
+
+def test_sigterm_in_mid_epoch_saves_says_where_and_resumes_under_the_same_wandb_id(tmp_path):
+    folder = tmp_path / "run"
+    process = start(folder, "trainer.max_epochs=50", "trainer.log_every_n_steps=1")
+    wait_for_step(folder, process, 3)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, printed
+    assert "zoo resume" in printed
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    last = pd.read_csv(folder / "metrics.csv").step.max()
+    assert saved > 3 and last <= saved
+    again = subprocess.run(
+        [sys.executable, "-m", "zoo.run", "resume", str(folder), "trainer.max_epochs=1", "trainer.log_every_n_steps=1"],
+        cwd=REPOSITORY,
+        env={**os.environ, "WANDB_MODE": "offline"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    steps = pd.read_csv(folder / "metrics.csv").dropna(subset=["train/loss"]).step
+    assert steps.is_monotonic_increasing and steps.is_unique
+    assert steps.max() == 39  # 1,280 sequences, 32 a batch
+    first, second = offline_runs(folder)
+    assert first.id == second.id
+    trained = [[row["_step"] for row in run.history if "train/loss" in row] for run in (first, second)]
+    assert min(trained[1]) >= saved and max(trained[1]) == 39
+
+
+def test_sigkill_leaves_no_half_written_file_and_the_run_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    process = start(
+        folder, "logger=csv", "trainer.max_epochs=50", "trainer.log_every_n_steps=1", "callbacks.every_few_minutes.minutes=0.02"
+    )
+    wait_for_step(folder, process, 40)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    for checkpoint in (folder / "checkpoints").glob("*.ckpt"):
+        torch.load(checkpoint, weights_only=True)
+    pd.read_csv(folder / "metrics.csv")
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
+    assert saved > 0
+    again = subprocess.run(
+        [sys.executable, "-m", "zoo.run", "resume", str(folder), "trainer.max_epochs=1"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "Going on from" in again.stdout
+    assert (folder / "report.html").is_file()
