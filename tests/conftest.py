@@ -12,7 +12,13 @@ os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("MPLBACKEND", "Agg")
 sys.path.insert(0, str(Path(__file__).parent))
 
-TINY = ["data.num_sequences=240", "data.batch_size=32", "backbone.depth=1", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
+TINY = [
+    "data.num_sequences=240",
+    "data.batch_size=32",
+    "backbone.depth=1",
+    "callbacks.progress=null",
+    "trainer.enable_progress_bar=false",
+]
 
 
 @pytest.fixture

@@ -62,7 +62,8 @@ def test_qvalues_are_calibrated_on_columns_at_random():
 def test_numba_is_told_of_a_folder_only_where_the_package_is_read_only(monkeypatch, tmp_path):
     from zoo.genomics import jaspar
 
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")  # recorded, so that what the function sets is undone
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(os, "access", lambda path, mode: str(path).startswith(str(tmp_path)))
     jaspar._choose_numba_cache()

@@ -3,7 +3,7 @@ import pytest
 
 from tests.genomics.planting import markov
 from zoo.genomics.enrichment import Enrichment
-from zoo.genomics.merge import Alignment, Tested, align, assemble
+from zoo.genomics.merge import Alignment, Trial, align, assemble
 from zoo.genomics.motifs import UNIFORM, Motif, reverse_complement
 from zoo.genomics.refine import Candidate
 from zoo.genomics.windows import FLANK, Windows, best_sites
@@ -33,7 +33,7 @@ def test_a_piece_falls_upon_the_whole(piece, turned):
     tested = []
     for motif in (motif_of(WORD), motif_of(part)):
         sites = best_sites(motif.log_odds(), windows)
-        tested.append(Tested(Candidate(motif, 5.0, UNIFORM), EVIDENCE, sites, np.ones(len(windows))))
+        tested.append(Trial(Candidate(motif, 5.0, UNIFORM), EVIDENCE, sites, np.ones(len(windows))))
     lie = align(tested[0].candidate.motif, tested[1].candidate.motif)
     assert (lie.offset, lie.minus) == (piece.start, turned) and lie.same
     group = [(tested[0], Alignment(0, False, 1.0, 1.0, 1.0)), (tested[1], lie)]
@@ -50,7 +50,7 @@ def test_a_motif_is_read_in_the_direction_of_most_of_its_sites():
     kept = windows[np.flatnonzero(np.arange(40) % 4 != 0)]  # 10 on +, 20 on -
     motif = motif_of(WORD)
     sites = best_sites(motif.log_odds(), kept)
-    tested = Tested(Candidate(motif, 5.0, UNIFORM), EVIDENCE, sites, np.ones(30))
+    tested = Trial(Candidate(motif, 5.0, UNIFORM), EVIDENCE, sites, np.ones(30))
     found = assemble([(tested, Alignment(0, False, 1.0, 1.0, 1.0))], kept, 1000, UNIFORM, 3)
     assert found.motif.name == "3-GCTGTAATC"
     assert sum(s == "-" for s in found.sites.strand) == 10

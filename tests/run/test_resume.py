@@ -104,7 +104,11 @@ def test_sigterm_in_mid_epoch_saves_says_where_and_resumes_under_the_same_wandb_
 def test_sigkill_leaves_no_half_written_file_and_the_run_goes_on(tmp_path):
     folder = tmp_path / "run"
     process = start(
-        folder, "logger=csv", "trainer.max_epochs=50", "trainer.log_every_n_steps=1", "callbacks.every_few_minutes.minutes=0.02"
+        folder,
+        "logger=csv",
+        "trainer.max_epochs=50",
+        "trainer.log_every_n_steps=1",
+        "callbacks.every_few_minutes.minutes=0.02",
     )
     wait_for_step(folder, process, 40)
     process.send_signal(signal.SIGKILL)

@@ -15,7 +15,7 @@ from scipy.stats import false_discovery_control
 from zoo.domain.errors import InputError
 from zoo.genomics.enrichment import Enrichment, fisher_greater, fold_enrichment
 from zoo.genomics.jaspar import MIN_BITS
-from zoo.genomics.merge import Discovery, Tested, assemble, merge_same
+from zoo.genomics.merge import Discovery, Trial, assemble, merge_same
 from zoo.genomics.motifs import Motif
 from zoo.genomics.refine import Candidate, distinct, refine, weighted_sites
 from zoo.genomics.scan import base_frequencies
@@ -72,10 +72,11 @@ def discover(
     ]
     confirmed = [t for t in tested if t.evidence.qvalue <= FDR]
     confirmed.sort(key=lambda t: (t.evidence.pvalue, -t.evidence.n_with_pos))
-    return tuple(
+    found = (
         assemble(group, windows, codes.shape[1], letters, number)
         for number, group in enumerate(merge_same(confirmed), start=1)
     )
+    return tuple(d for d in found if _is_motif(d.motif))  # counted again over all sequences, it may fall short
 
 
 def _highest(seqlets: Seqlets, n: int) -> Seqlets:
@@ -91,7 +92,7 @@ def _highest(seqlets: Seqlets, n: int) -> Seqlets:
 
 def _search(
     windows: Windows, controls: Windows, apart: np.ndarray, letters: np.ndarray, max_motifs: int
-) -> list[Tested]:
+) -> list[Trial]:
     """Candidates one after the other, each from what those before have left."""
     tested, failures, confirmed = [], 0, 0
     pos_apart, neg_apart = apart[windows.sequence], apart[controls.sequence]
@@ -104,7 +105,7 @@ def _search(
         failures += 1
         if candidate is not None and _is_motif(candidate.motif):
             evidence = _evidence(candidate, windows[pos_apart], controls[neg_apart])
-            tested.append(Tested(candidate, evidence, *weighted_sites(candidate.weights, windows, controls)))
+            tested.append(Trial(candidate, evidence, *weighted_sites(candidate.weights, windows, controls)))
             windows, controls = (erase(candidate.weights, candidate.threshold, w) for w in (windows, controls))
             if evidence.pvalue <= FDR:
                 failures, confirmed = 0, confirmed + 1

@@ -28,7 +28,7 @@ class Discovery:
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class Trial:
     """A candidate with its held-out evidence and its best site in every window.
 
     weight: probability that the site is a true one; 0 where another window has it already.
@@ -82,10 +82,10 @@ def align(first: Motif, second: Motif, min_overlap: int = 5) -> Alignment:
     return best
 
 
-def merge_same(candidates: list[Tested]) -> list[list[tuple[Tested, Alignment]]]:
+def merge_same(candidates: list[Trial]) -> list[list[tuple[Trial, Alignment]]]:
     """Groups of candidates that are the same motif, each headed by its best (the first given), to which the
     others are aligned."""
-    groups: list[list[tuple[Tested, Alignment]]] = []
+    groups: list[list[tuple[Trial, Alignment]]] = []
     for tested in candidates:
         motif = tested.candidate.motif
         for group in groups:
@@ -99,7 +99,7 @@ def merge_same(candidates: list[Tested]) -> list[list[tuple[Tested, Alignment]]]
 
 
 def assemble(
-    group: list[tuple[Tested, Alignment]],
+    group: list[tuple[Trial, Alignment]],
     windows: Windows,
     length: int,
     letters: np.ndarray,
@@ -123,7 +123,7 @@ def assemble(
     return Discovery(motif, sites, replace(group[0][0].evidence, motif=motif.name))
 
 
-def _placed(group: list[tuple[Tested, Alignment]], width: int, windows: Windows) -> tuple[np.ndarray, ...]:
+def _placed(group: list[tuple[Trial, Alignment]], width: int, windows: Windows) -> tuple[np.ndarray, ...]:
     """(window, column, minus, weight) of every site, as a site of the group's head; a place counts once."""
     parts = []
     for tested, lie in group:

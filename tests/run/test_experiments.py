@@ -1,0 +1,96 @@
+"""Every shipped experiment is composed, checked and stepped once; multirun works; mistakes come together."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from realdata import MIRROR, real
+
+from zoo.run.overrides import find_mistakes
+from zoo.run.paths import conf_dir
+from zoo.run.train import SUPPLIED, main
+
+EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
+NEEDS = {"jund": "gue-mouse-jund", "promoter_tata": "gue-prom300-tata", "promoter_tata_shuffled": "gue-prom300-tata"}
+QUICK = ["debug=fast_dev_run", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
+
+
+def words(name: str, folder: Path) -> list[str]:
+    if name == "motifs":
+        fasta = folder / "my.fa"
+        draw = random.Random(0)
+        fasta.write_text("".join(f">s{i}\n{''.join(draw.choices('ACGT', k=60 + i % 9))}\n" for i in range(80)))
+        return [f"experiment={name}", f"data.positives={fasta}"]
+    if name.startswith("promoter") and name not in NEEDS:
+        return [f"experiment={name}", "data.num_sequences=200"]
+    return [f"experiment={name}"]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiment_is_checked_and_stepped_once(name, tmp_path, monkeypatch):
+    if name in NEEDS:
+        real(f"genomics/{NEEDS[name]}")
+        monkeypatch.setenv("ZOO_DATA", str(MIRROR))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    asked = [*words(name, tmp_path), *QUICK, f"hydra.run.dir={tmp_path / 'run'}"]
+    assert find_mistakes(asked, conf_dir(), "train", SUPPLIED) == []
+    main(asked)
+    assert (tmp_path / "run" / "config.yaml").is_file()
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiment_says_what_it_is(name):
+    lines = (conf_dir() / "experiment" / f"{name}.yaml").read_text().splitlines()
+    assert lines[0] == "# @package _global_" and len(lines[1]) > 20 and lines[1].startswith("# ")
+
+
+def test_all_mistakes_come_together_before_anything_is_built(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(
+            [
+                "experiment=motifs",
+                "data.positives=nowhere.fa",
+                "data.batch_size=abc",
+                "trainer.max_epoch=5",
+                "backbone=smal",
+            ]
+        )
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    for part in ("nowhere.fa", "expected int", "did you mean trainer.max_epochs?", "did you mean small?"):
+        assert part in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_set_that_is_not_here_is_said_at_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path / "empty"))
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit):
+        main(["experiment=jund"])
+    assert "gue-mouse-jund" in capsys.readouterr().err
+
+
+def test_multirun_trains_each_seed_in_a_folder_of_its_own(tmp_path):
+    repository = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [
+            sys.executable, "train.py", "-m", "sweep=seeds", *QUICK, "data.num_sequences=200",
+            f"hydra.sweep.dir={tmp_path / 'sweep'}",
+        ],
+        cwd=repository, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    configs = sorted((tmp_path / "sweep").glob("*/config.yaml"))
+    assert [c.parent.name for c in configs] == ["0", "1", "2"]
+    assert [next(line for line in c.read_text().splitlines() if line.startswith("seed:")) for c in configs] == [
+        "seed: 0",
+        "seed: 1",
+        "seed: 2",
+    ]
