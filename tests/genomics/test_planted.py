@@ -36,6 +36,8 @@ def test_singles_only_in_positives_decoys_in_both(planted):
         positive, negative = carriers(planted, mine, 1), carriers(planted, mine, 0)
         if factor.role == "single":
             assert positive > 0.25 and negative == 0
+        elif factor.role == "pair":  # half as often in negatives, and never at the cooperating spacing
+            assert negative == pytest.approx(positive / 2, abs=0.06) and positive > 0.3
         else:
             assert positive == pytest.approx(negative, abs=0.06) and positive > 0.3
 

@@ -29,6 +29,7 @@ from zoo.genomics.jaspar import Match, Reference, load_jaspar, match
 from zoo.genomics.knockout import Knockout, knockouts
 from zoo.genomics.logos import aligned_logo, logo
 from zoo.genomics.motifs import Motif, Sites
+from zoo.genomics.planted import Planted
 from zoo.genomics.scan import base_frequencies, scan
 from zoo.genomics.seqlets import find_seqlets
 from zoo.genomics.sequences import PAD, Sequences, take
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 RELEASE = "JASPAR2024"
 CORE_PROMOTER_RELEASE = "JASPAR2020"  # the last release with the POLII collection (TATA box, initiator, ...)
+MATCHES = 20  # of each motif, looked through for a planted family
 MAX_DISCOVERY = 3000  # positives in which motifs are looked for
 
 
@@ -62,7 +64,7 @@ class Confirmed:
 
     @property
     def label(self) -> str:
-        return f"{self.motif.name}  {self.best.name if self.best else self.motif.consensus}"
+        return f"{self.motif.name}  {self.best.name}" if self.best else self.motif.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +91,13 @@ def explain(
     background: Sequences,
     test: Sequences,
     known: KnownSites | None = None,
+    planted: Planted | None = None,
     seed: int = 0,
 ) -> Insight:
     """Motifs of `discovery` (positives), tested on `test` (labelled).
 
     background: sequences without the motifs. known: sites that are known to matter in each positive of `test`.
+    planted: the whole answer, where it is known.
     """
     chosen = discovery
     if len(discovery) > MAX_DISCOVERY:
@@ -108,14 +112,15 @@ def explain(
     positives = take(test, np.flatnonzero(test.labels == 1)).codes
     needed = knockouts(model, positives, tested.sites, names, seed=seed)
     references = [*load_jaspar(RELEASE), *load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None)]
-    matches = match(motifs, references)
+    matches = match(motifs, references, top=MATCHES)
     results = [
         Confirmed(m, len(d.sites), e, k, tuple(x for x in matches if x.motif == m.name))
         for m, d, e, k in zip(motifs, found, enriched, needed, strict=True)
     ]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue))
     covered = None if known is None else site_coverage(model, positives, tested.seen, known)
-    return _assemble(results, references, tested, covered, len(seqlets))
+    found_of_planted = None if planted is None else recovered(planted, results)
+    return _assemble(results, references, tested, covered, found_of_planted, len(seqlets))
 
 
 def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Tested:
@@ -133,11 +138,41 @@ def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Te
     )
 
 
+def recovered(planted: Planted, results: list[Confirmed]) -> pd.DataFrame:
+    """One row for each planted factor: the confirmed motif that matches its matrix, or one of its JASPAR family,
+    at q < 0.05, if any."""
+    rows = []
+    for factor in planted.factors:
+        reference = factor.reference
+        hits = [
+            (hit.qvalue, r.motif.name, hit.name)
+            for r in results
+            if r.confirmed
+            for hit in r.matches
+            if hit.qvalue < 0.05 and (hit.matrix_id == reference.matrix_id or hit.family == reference.family)
+        ]
+        q, motif, name = min(hits, default=(float("nan"), "", ""))
+        rows.append(
+            {
+                "factor": factor.name,
+                "matrix": reference.matrix_id,
+                "family": reference.family,
+                "planted as": factor.role,
+                "tells the classes apart": "yes" if factor.name in planted.predictive else "no",
+                "found as": motif,
+                "by its match to": name,
+                "match q": q,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def _assemble(
     results: list[Confirmed],
-    references: list[Reference],
+    references: tuple[Reference, ...] | list[Reference],
     tested: Tested,
     covered: pd.DataFrame | None,
+    planted: pd.DataFrame | None,
     num_seqlets: int,
 ) -> Insight:
     confirmed = [r for r in results if r.confirmed]
@@ -145,6 +180,10 @@ def _assemble(
     motifs = [r.motif for r in confirmed]
     heads = heads_by_motif(tested.seen, tested.sites, list(names), tested.positive_lengths)
     tables = [Table("motifs", "Motifs", _motif_table(results, references), MOTIF_CAPTION)]
+    headline = _headline(results, num_seqlets)
+    if planted is not None:
+        tables.append(Table("planted", "What was planted", planted, PLANTED_CAPTION))
+        headline += "\n" + _planted_headline(planted)
     figures = []
     scores = {"motifs": len(confirmed), "motifs_in_jaspar": sum(r.best is not None for r in confirmed)}
     length = tested.positive.shape[1]
@@ -166,11 +205,12 @@ def _assemble(
         "motifs.jaspar": to_jaspar(motifs),
         "sites.bed": to_bed(_of(tested.sites, set(names)), tested.names),
     }
-    return Insight(_headline(results, num_seqlets), tuple(tables), tuple(figures), files, scores)
+    return Insight(headline, tuple(tables), tuple(figures), files, scores)
 
 
 POSITION_CAPTION = "Sites (p < 1e-4 on either strand) in the test sequences."
 EVIDENCE_CAPTION = "Mean attention x gradient at each position of the test sequences, all layers and heads."
+PLANTED_CAPTION = "Found: a confirmed motif matches the factor's matrix, or one of its JASPAR family, at q < 0.05."
 COVERAGE_TITLE = "Does the evidence land on the known sites?"
 MOTIF_CAPTION = (
     "Found in the training and validation positives, tested on the test sequences. Confirmed: sites are more frequent "
@@ -187,6 +227,16 @@ HEAD_CAPTION = (
 )
 
 
+def _planted_headline(planted: pd.DataFrame) -> str:
+    telling, found = planted["tells the classes apart"] == "yes", planted["found as"] != ""
+    missed = ", ".join(planted.factor[telling & ~found])
+    return (
+        f"Planted: {int((telling & found).sum())} of {int(telling.sum())} factors that tell the classes apart found"
+        + (f" (not {missed})" if missed else "")
+        + f"; {int((~telling & found).sum())} of {int((~telling).sum())} that do not."
+    )
+
+
 def _motif_table(results: list[Confirmed], references) -> pd.DataFrame:
     by_id = {r.matrix_id: r for r in references}
     rows = []
@@ -196,7 +246,6 @@ def _motif_table(results: list[Confirmed], references) -> pd.DataFrame:
             {
                 "motif": r.motif.name,
                 "logo": aligned_logo(r.motif, best, by_id[best.matrix_id]) if best else logo(r.motif),
-                "consensus": r.motif.consensus,
                 "confirmed": "yes" if r.confirmed else "no",
                 "JASPAR": f"{best.name} ({best.matrix_id})" if best else "",
                 "family": best.family if best else "",
@@ -210,7 +259,7 @@ def _motif_table(results: list[Confirmed], references) -> pd.DataFrame:
                 "knock-out q": r.knockout.qvalue,
             }
         )
-    columns = ["motif", "logo", "consensus", "confirmed", "JASPAR", "family", "match q", "seqlets", "in positives",
+    columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "seqlets", "in positives",
                "in negatives", "enrichment q", "logit fall", "fall elsewhere", "knock-out q"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
@@ -228,7 +277,7 @@ def _headline(results: list[Confirmed], num_seqlets: int) -> str:
         name = f"{r.best.name} ({r.best.matrix_id}, q = {r.best.qvalue:.1e})" if r.best else "no match in JASPAR"
         shares = (r.enriched.n_with_pos / r.enriched.n_pos, r.enriched.n_with_neg / r.enriched.n_neg)
         held = "in {:.0%} of positives, {:.0%} of negatives".format(*shares)
-        lines.append(f"  {r.motif.name:<4} {r.motif.consensus:<22} {name}; {held}")
+        lines.append(f"  {r.motif.name:<20} {name}; {held}")
     return "\n".join(lines)
 
 

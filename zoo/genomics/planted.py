@@ -4,7 +4,7 @@ Three kinds of evidence are planted, on both strands and anywhere in the sequenc
 
 single  a site that only positives carry;
 pair    two sites that make a positive only together, at their spacing (+- 2 bases). Negatives carry the same
-        two just as often, but at other spacings or alone, so that neither says anything by itself;
+        two half as often, at other spacings or alone, so that each by itself says little;
 decoy   a site equally frequent in both classes.
 
 Every positive carries at least one single or pair; no negative carries any.
@@ -32,6 +32,7 @@ SINGLE_RATE = 0.3  # of each single in a positive, before the empty ones are dra
 PAIR_RATE = 0.4  # of each pair in a positive, likewise
 DECOY_RATE = 0.4  # of each decoy in any sequence
 JITTER = 2  # a pair cooperates at its spacing +- this
+PAIR_RATE_NEGATIVE = 0.5  # of each partner in a negative, as a share of its rate in positives
 MARGIN = 2  # misplaced pairs stay this much further away
 FARTHEST = 34  # bases between the sites of a misplaced pair, at most
 
@@ -129,7 +130,7 @@ def plant(
     labels = draw.permutation(np.arange(num_sequences) < num_sequences // 2)
     codes = markov(num_sequences, length, HUMAN, draw)
     carried = _carried(labels, len(lone), len(joint), draw)  # [N, singles + pairs]
-    misplaced_rate = carried[labels, len(lone) :].mean(axis=0) if joint else ()
+    misplaced_rate = PAIR_RATE_NEGATIVE * carried[labels, len(lone) :].mean(axis=0) if joint else ()
     rows = []
     for i in range(num_sequences):
         blocks = [[_Site(0, factor, True)] for factor, there in zip(lone, carried[i], strict=False) if there]

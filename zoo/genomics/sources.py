@@ -31,10 +31,9 @@ def explained(model: PromoterDetector, data: pl.LightningDataModule | DataLoader
     """Motifs found on the training and validation positives and tested on the test part; or, of a person's file,
     found on every other sequence and tested on the rest (against shuffled copies where it has no negatives)."""
     if isinstance(data, DataLoader):
-        discovery, background, test, known = _of_input(data.dataset.sequences)
-    else:
-        discovery, background, test, known = _of_parts(data)
-    return explain(model, discovery, background, test, known)
+        return explain(model, *_of_input(data.dataset.sequences))
+    planted = data.truth if isinstance(data, PlantedPromoters) else None
+    return explain(model, *_of_parts(data), planted=planted)
 
 
 Sources = tuple[Sequences, Sequences, Sequences, list | None]
