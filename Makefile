@@ -10,10 +10,10 @@ train: $(VENV)/.core
 	$(BIN)/python train.py
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(PYTEST)
 
 test-all: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
