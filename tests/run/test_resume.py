@@ -52,7 +52,7 @@ def test_a_continued_run_is_bit_equal_to_an_unbroken_one(train_tiny, kept, every
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:
-    command = [sys.executable, "train.py", *TINY, f"hydra.run.dir={folder}", "data.num_sequences=1600", *words]
+    command = [sys.executable, "train.py", *TINY, f"hydra.run.dir={folder}", "data.num_sequences=400", "data.batch_size=8", *words]
     environment = {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -94,7 +94,7 @@ def test_sigterm_in_mid_epoch_saves_says_where_and_resumes_under_the_same_wandb_
     assert again.returncode == 0, again.stdout + again.stderr
     steps = pd.read_csv(folder / "metrics.csv").dropna(subset=["train/loss"]).step
     assert steps.is_monotonic_increasing and steps.is_unique
-    assert steps.max() == 39  # 1,280 sequences, 32 a batch
+    assert steps.max() == 39  # 320 sequences, 8 a batch
     first, second = offline_runs(folder)
     assert first.id == second.id
     trained = [[row["_step"] for row in run.history if "train/loss" in row] for run in (first, second)]
