@@ -13,7 +13,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 sys.path.insert(0, str(Path(__file__).parent))
 
 TINY = [
-    "data.num_sequences=240",
+    "data.num_sequences=320",
     "data.batch_size=32",
     "backbone.depth=1",
     "callbacks.progress=null",

@@ -24,7 +24,7 @@ from zoo.attention import (
 @pytest.fixture
 def backbone():
     torch.manual_seed(0)
-    return UniformBackbone(dim=20, depth=3, num_heads=2, dropout=0.0, positions=Rotary(10), num_prefix=1).eval()
+    return UniformBackbone(dim=20, depth=3, num_heads=2, dropout=0.0, positions=Rotary(), num_prefix=1).eval()
 
 
 @pytest.fixture(params=[1, 1 << 22])

@@ -34,7 +34,10 @@ def test_values_by_hand():
     target = torch.tensor([1, 1, 0, 0, 1])
     board = scoreboard(
         {"good": torch.tensor([0.9, 0.8, 0.1, 0.2, 0.3]), "bad": torch.tensor([0.9, 0.1, 0.9, 0.2, 0.3])},
-        target, ACCURACY, reference="bad", resamples=50,
+        target,
+        ACCURACY,
+        reference="bad",
+        resamples=50,
     ).set_index("model")
     assert board.loc["good", "accuracy"] == pytest.approx(4 / 5)
     assert board.loc["bad", "accuracy"] == pytest.approx(2 / 5)

@@ -65,9 +65,7 @@ def test_consensus_agrees_with_biopython():
     for counts in rng.integers(0, 30, size=(50, 7, 4)):
         if (np.diff(np.sort(counts), axis=1) == 0).any():
             continue
-        other = bio.Motif(
-            alphabet="ACGT", counts={b: counts[:, i].tolist() for i, b in enumerate("ACGT")}
-        )
+        other = bio.Motif(alphabet="ACGT", counts={b: counts[:, i].tolist() for i, b in enumerate("ACGT")})
         assert Motif("m", counts).consensus == str(other.degenerate_consensus)
 
 

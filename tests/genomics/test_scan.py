@@ -19,9 +19,7 @@ def test_position_scores_by_loop():
     rng = np.random.default_rng(0)
     weights, codes = rng.normal(size=(7, 4)), rng.integers(0, 5, size=(3, 13)).astype(np.uint8)
     letters = np.concatenate([weights, weights.min(1, keepdims=True)], axis=1)
-    expected = [
-        [sum(letters[j, row[i + j]] for j in range(7)) for i in range(13 - 7 + 1)] for row in codes
-    ]
+    expected = [[sum(letters[j, row[i + j]] for j in range(7)) for i in range(13 - 7 + 1)] for row in codes]
     np.testing.assert_allclose(position_scores(weights, codes), expected, atol=1e-5)
     assert position_scores(weights, codes[:, :6]).shape == (3, 0)
 

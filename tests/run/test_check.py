@@ -96,7 +96,10 @@ ENCODER = {"_target_": "zoo.toyworld.Encoder", "dim": 3}
     ("cfg", "mistakes"),
     [
         ({"data": READS}, []),
-        ({"data": READS | {"batch_size": "abc"}}, ["data.batch_size=abc: expected int (a whole number), got the text 'abc'"]),
+        (
+            {"data": READS | {"batch_size": "abc"}},
+            ["data.batch_size=abc: expected int (a whole number), got the text 'abc'"],
+        ),
         ({"data": READS | {"batch_size": True}}, ["data.batch_size=true: expected int (a whole number), got true"]),
         ({"data": READS | {"batch_size": 2.0}}, ["data.batch_size=2.0: expected int (a whole number), got 2.0"]),
         ({"data": READS | {"batch_size": None}}, ["data.batch_size=null: expected int (a whole number), got null"]),
@@ -104,8 +107,14 @@ ENCODER = {"_target_": "zoo.toyworld.Encoder", "dim": 3}
         ({"data": READS | {"kernel": [3, 5], "widths": [7]}}, []),
         ({"data": READS | {"kernel": [3, "x"]}}, ["data.kernel=[3,x]: expected tuple[int, ...], got a list"]),
         ({"data": READS | {"widths": [*range(30), "x"]}}, ["data.widths: expected Sequence[int], got a list"]),
-        ({"data": READS | {"batch_sise": 3}}, ["data.batch_sise: Reads takes no 'batch_sise'; did you mean batch_size?"]),
-        ({"data": {"_target_": "zoo.toyworld.Reads"}}, ["data.positives: missing; Reads needs it, give it as +data.positives=..."]),
+        (
+            {"data": READS | {"batch_sise": 3}},
+            ["data.batch_sise: Reads takes no 'batch_sise'; did you mean batch_size?"],
+        ),
+        (
+            {"data": {"_target_": "zoo.toyworld.Reads"}},
+            ["data.positives: missing; Reads needs it, give it as +data.positives=..."],
+        ),
         ({"data": READS | {"positives": "???"}}, ["data.positives: missing; give it as data.positives=..."]),
         ({"data": READS | {"positives": "no.fa"}}, ["data.positives=no.fa: there is no such file"]),
         ({"data": READS | {"batch_size": 4096}}, ["data: too large for this machine"]),
@@ -153,7 +162,11 @@ def test_everything_is_reported_and_a_shared_node_once():
 def test_problems_are_asked_for_beside_other_mistakes():
     wrong = READS | {"positives": "no.fa", "batch_size": "abc", "kernels": 3, "readers": [{"a": "${nope}"}]}
     mistakes = check({"data": wrong | {"readers": None}})
-    assert [line.partition(":")[0] for line in mistakes] == ["data.batch_size=abc", "data.kernels", "data.positives=no.fa"]
+    assert [line.partition(":")[0] for line in mistakes] == [
+        "data.batch_size=abc",
+        "data.kernels",
+        "data.positives=no.fa",
+    ]
     assert "data.readers[0].a: cannot be resolved: Interpolation key 'nope' not found" in check({"data": wrong})
     assert check({"data": wrong | {"positives": "???", "readers": None}})[0].startswith("data.positives: missing")
 

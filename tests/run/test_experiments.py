@@ -77,6 +77,14 @@ def test_a_data_set_that_is_not_here_is_said_at_once(tmp_path, capsys, monkeypat
     assert "gue-mouse-jund" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["logger=none", "debug=overfit", "model=promoter_kmer"])
+def test_a_whole_epoch_runs_with(word, train_tiny):
+    folder = train_tiny(word, "trainer.max_epochs=1")
+    assert (folder / "report.html").is_file()
+    assert (folder / "metrics.csv").exists() == (word != "logger=none")
+
+
 def test_multirun_trains_each_seed_in_a_folder_of_its_own(tmp_path):
     repository = Path(__file__).resolve().parents[2]
     done = subprocess.run(

@@ -54,7 +54,8 @@ def test_sigkill_leaves_old_or_new_but_whole(tmp_path):
     path, parts_left = tmp_path / "file", 0
     for turn in range(6):
         writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path)], env=os.environ | {"PYTHONPATH": str(ROOT)},
+            [sys.executable, "-c", WRITER, str(path)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
         )
         writer.stdout.readline()

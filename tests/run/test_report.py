@@ -27,16 +27,24 @@ def png(width: int = 5, height: int = 3) -> bytes:
 
 def metrics(epochs: int = 4, steps: int = 10) -> pd.DataFrame:
     rows = [{"step": s, "epoch": s // steps, "train/loss": 1 / (s + 1)} for s in range(epochs * steps)]
-    rows += [{"step": steps * (e + 1) - 1, "epoch": e, "valid/loss": 1 / (e + 1), "valid/auroc": e / epochs}
-             for e in range(epochs)]
+    rows += [
+        {"step": steps * (e + 1) - 1, "epoch": e, "valid/loss": 1 / (e + 1), "valid/auroc": e / epochs}
+        for e in range(epochs)
+    ]
     return pd.DataFrame(rows)
 
 
 def summary(**changes) -> RunSummary:
     board = pd.DataFrame(
-        {"model": ["attention", "k-mers"], "auroc": [0.95812, 0.949], "auroc_low": [0.938, 0.927],
-         "auroc_high": [0.975, 0.968], "auroc_diff": [np.nan, -0.009], "auroc_diff_low": [np.nan, -0.031],
-         "auroc_diff_high": [np.nan, 0.012]}
+        {
+            "model": ["attention", "k-mers"],
+            "auroc": [0.95812, 0.949],
+            "auroc_low": [0.938, 0.927],
+            "auroc_high": [0.975, 0.968],
+            "auroc_diff": [np.nan, -0.009],
+            "auroc_diff_low": [np.nan, -0.031],
+            "auroc_diff_high": [np.nan, 0.012],
+        }
     )
     motifs = pd.DataFrame({"motif": ["TATA"], "logo": [png()], "q_value": [1.234e-5], "sites": [4120]})
     parts = {
@@ -66,15 +74,31 @@ def text_of(page: str) -> str:
 def test_contents_in_order():
     text = text_of(render_report(summary()))
     order = [
-        "promoter", "One motif found.", "It is TBP.", "families found 1", "Scores", "AUROC",
-        "attention 0.958 [0.938, 0.975]", "k-mers 0.949 [0.927, 0.968] −0.009 [−0.031, +0.012]",
-        "What the attention says", "By sites.", "TATA", "1.2e-05 4,120", "Where they sit",
-        "Learning curves", "step 30", "To get this again", "python train.py experiment=promoter",
-        "python 3.11.7", "seed: 0", "Files", "insight/motifs.meme",
+        "promoter",
+        "One motif found.",
+        "It is TBP.",
+        "families found 1",
+        "Scores",
+        "AUROC",
+        "attention 0.958 [0.938, 0.975]",
+        "k-mers 0.949 [0.927, 0.968] −0.009 [−0.031, +0.012]",
+        "What the attention says",
+        "By sites.",
+        "TATA",
+        "1.2e-05 4,120",
+        "Where they sit",
+        "Learning curves",
+        "step 30",
+        "To get this again",
+        "python train.py experiment=promoter",
+        "python 3.11.7",
+        "seed: 0",
+        "Files",
+        "insight/motifs.meme",
     ]
     at = -1
     for words in order:
-        assert words in text[at + 1 :], f"{words!r} is missing after {text[max(0, at - 60):at + 60]!r}"
+        assert words in text[at + 1 :], f"{words!r} is missing after {text[max(0, at - 60) : at + 60]!r}"
         at = text.index(words, at + 1)
 
 
@@ -105,7 +129,11 @@ def test_everything_given_is_escaped():
     table = Table(EVIL, EVIL, pd.DataFrame({EVIL: [EVIL], "list": [[EVIL]]}), EVIL)
     page = render_report(
         summary(
-            name=EVIL, command=EVIL, config_yaml=EVIL, environment={EVIL: EVIL}, scores=(table,),
+            name=EVIL,
+            command=EVIL,
+            config_yaml=EVIL,
+            environment={EVIL: EVIL},
+            scores=(table,),
             insight=Insight(EVIL, (table,), (Figure(EVIL, EVIL, png(), f'"{EVIL}'),), {}, {EVIL: 1.0}),
             files=(EVIL, "javascript:alert(1)"),
         )
@@ -124,10 +152,22 @@ def test_a_run_without_anything_still_reports():
 @pytest.mark.parametrize(
     ("value", "name", "said"),
     [
-        (0.78312, "", "0.783"), (0.0078312, "", "0.00783"), (12.345, "", "12.3"), (1234.5, "", "1,234"),
-        (4120, "", "4,120"), (-31, "", "−31"), (-0.31, "", "−0.310"), (1.2345e-5, "", "1.23e-05"), (0.0, "", "0"),
-        (1.2345e-5, "q_value", "1.2e-05"), (0.0341, "q", "0.034"), (0.0, "p", "0"), (1.2345e-9, "tomtom_p", "1.2e-09"),
-        (float("nan"), "", "–"), (float("inf"), "", "∞"), (0.5, "sharp", "0.500"),
+        (0.78312, "", "0.783"),
+        (0.0078312, "", "0.00783"),
+        (12.345, "", "12.3"),
+        (1234.5, "", "1,234"),
+        (4120, "", "4,120"),
+        (-31, "", "−31"),
+        (-0.31, "", "−0.310"),
+        (1.2345e-5, "", "1.23e-05"),
+        (0.0, "", "0"),
+        (1.2345e-5, "q_value", "1.2e-05"),
+        (0.0341, "q", "0.034"),
+        (0.0, "p", "0"),
+        (1.2345e-9, "tomtom_p", "1.2e-09"),
+        (float("nan"), "", "–"),
+        (float("inf"), "", "∞"),
+        (0.5, "sharp", "0.500"),
     ],
 )
 def test_numbers(value, name, said):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import torch
 from conftest import TINY
 from wandb_reader import offline_runs
 
+from zoo.domain.errors import InputError
 from zoo.run.train import resume
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,7 +29,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("kept", "every"),
-    [("epoch=0-step=6.ckpt", "every_n_epochs: 1"), ("epoch=1-step=10.ckpt", "every_n_train_steps: 5")],
+    [("epoch=0-step=8.ckpt", "every_n_epochs: 1"), ("epoch=1-step=10.ckpt", "every_n_train_steps: 5")],
     ids=["epoch boundary", "mid-epoch"],
 )
 def test_a_continued_run_is_bit_equal_to_an_unbroken_one(train_tiny, kept, every):
@@ -51,8 +53,33 @@ def test_a_continued_run_is_bit_equal_to_an_unbroken_one(train_tiny, kept, every
     assert len(a["valid/auroc"].dropna()) == len(b["valid/auroc"].dropna()) == 3
 
 
+def test_a_run_that_was_moved_goes_on_where_it_is_now(train_tiny, tmp_path):
+    made = train_tiny("logger=csv", "trainer.max_epochs=1", name="made")
+    moved = tmp_path / "elsewhere" / "moved"
+    moved.parent.mkdir()
+    made.rename(moved)
+    resume(str(moved), ["trainer.max_epochs=2"])
+    assert not made.exists()
+    assert torch.load(moved / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
+
+
+def test_what_lies_in_the_checkpoint_cannot_be_changed_on_resuming(train_tiny):
+    folder = train_tiny("logger=csv", "trainer.max_epochs=1")
+    for word in ("optimizer.learning_rate=1", "seed=3", "trainer.max_epoch=3", "trainer.max_epochs=["):
+        with pytest.raises(InputError, match=re.escape(word)):
+            resume(str(folder), [word])
+
+
 def start(folder: Path, *words: str) -> subprocess.Popen:
-    command = [sys.executable, "train.py", *TINY, f"hydra.run.dir={folder}", "data.num_sequences=400", "data.batch_size=8", *words]
+    command = [
+        sys.executable,
+        "train.py",
+        *TINY,
+        f"hydra.run.dir={folder}",
+        "data.num_sequences=400",
+        "data.batch_size=8",
+        *words,
+    ]
     environment = {**os.environ, "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -20,7 +20,7 @@ def test_the_folder_holds_all_that_was_promised(tiny_run):
     for name in ("config.yaml", "metrics.csv", "scores.csv", "environment.json", "report.html"):
         assert (tiny_run / name).stat().st_size > 0, name
     assert {p.name for p in (tiny_run / "checkpoints").iterdir()} >= {"best.ckpt", "last.ckpt"}
-    assert {"motifs.meme", "motifs.jaspar", "sites.bed", "motifs.csv", "heads.csv", "headline.txt"} <= {
+    assert {"motifs.meme", "motifs.jaspar", "sites.bed", "motifs.csv", "heads.csv", "planted.csv", "headline.txt"} <= {
         p.name for p in (tiny_run / "insight").iterdir()
     }
     assert "torch" in json.loads((tiny_run / "environment.json").read_text())
@@ -53,7 +53,7 @@ def test_weights_and_biases_keeps_config_metrics_insight_and_model(tiny_run):
     (run,) = offline_runs(tiny_run)
     assert run.config["backbone"]["depth"] == 1
     steps = [row for row in run.history if "train/loss" in row]
-    assert len(steps) == 12  # 192 sequences, 32 a batch, 2 epochs
+    assert len(steps) == 16  # 256 sequences, 32 a batch, 2 epochs
     assert any("valid/auroc" in row for row in run.history)
     assert any(key.startswith("lr-") for row in run.history for key in row)
     keys = {key for row in run.history for key in row}
@@ -115,7 +115,7 @@ def test_explain_writes_beside_the_run_and_never_over_somebody_elses_folder(tiny
         ("gone.fa", None, "gone.fa"),
         ("empty.fa", "", "empty"),
         ("protein.fa", ">a\nMKVLEEPFQWIL\n" * 30, "protein"),
-        ("few.fa", ">a\nACGT\n", "20"),
+        ("few.fa", ">a\nACGT\n", "at least 10"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_a_non_zero_exit(tiny_run, tmp_path, capsys, name, content, said):

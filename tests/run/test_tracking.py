@@ -54,8 +54,14 @@ def fit(folder: Path, epochs: int, id: str | None = None, ckpt_path: str | None 
     logger = ZooWandbLogger(name="line", id=id, save_dir=str(folder))
     numbers = DataLoader(TensorDataset(torch.linspace(0, 1, 6)[:, None]), batch_size=2)  # 3 steps an epoch
     trainer = pl.Trainer(
-        max_epochs=epochs, logger=logger, log_every_n_steps=1, accelerator="cpu", default_root_dir=folder,
-        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        max_epochs=epochs,
+        logger=logger,
+        log_every_n_steps=1,
+        accelerator="cpu",
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
         enable_checkpointing=False,
     )
     trainer.fit(Line(), numbers, numbers, ckpt_path=ckpt_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import zoo
 
-SOURCE = '''
+SOURCE = """
 from __future__ import annotations
 import abc, os, typing
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ class Loose:
 
 def run(cmd):
     raise SystemExit("code of a stranger ran")
-'''
+"""
 
 
 @contextmanager

@@ -89,4 +89,7 @@ class UniformBackbone(Backbone):
             for i in range(depth)
         ]
         super().__init__(blocks, dim, positions, num_prefix)
-        self.num_heads = num_heads
+
+    @classmethod
+    def problems(cls, dim: int, num_heads: int, **arguments: object) -> list[str]:
+        return [] if dim % num_heads == 0 else [f"num_heads={num_heads} does not divide dim={dim}"]

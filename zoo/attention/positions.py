@@ -27,10 +27,10 @@ class Positions(nn.Module):
 
 
 class Learned(Positions):
-    """One learned vector for each of `length` places; other lengths are interpolated linearly.
+    """One learned vector for each of `length` places, counted from the start.
 
-    Interpolation goes by size, never by scale factor, with the ends held fixed in their cells (ViT, appendix D.1,
-    for one axis).
+    Shorter inputs take the first places, so that a sequence gives the same tokens however it is padded; for longer
+    ones the table is interpolated linearly to their size (ViT, appendix D.1, for one axis).
     """
 
     def __init__(self, length: int, dim: int):
@@ -40,8 +40,8 @@ class Learned(Positions):
 
     def forward(self, tokens: Float[Tensor, "B n D"]) -> Float[Tensor, "B n D"]:
         n = tokens.shape[1]
-        if n == self.table.shape[1]:
-            return tokens + self.table
+        if n <= self.table.shape[1]:
+            return tokens + self.table[:, :n]
         return tokens + F.interpolate(self.table.mT, size=n, mode="linear").mT
 
 
@@ -65,15 +65,17 @@ class Rotary(Positions):
     The halves convention of GPT-NeoX and ESM: component t is paired with t + d/2.
     """
 
-    def __init__(self, head_dim: int, base: float = 10_000.0):
+    def __init__(self, base: float = 10_000.0):
         super().__init__()
-        if head_dim % 2:
-            raise ValueError(f"head_dim: rotary positions need an even head width, got {head_dim}")
-        self.register_buffer("frequency", base ** (-torch.arange(0, head_dim, 2) / head_dim), persistent=False)
+        self.base = base
 
     def rotate(self, x: Float[Tensor, "B H n d"], prefix: int = 0) -> Float[Tensor, "B H n d"]:
+        width = x.shape[-1]
+        if width % 2:
+            raise ValueError(f"rotary positions need an even head width, got {width}")
         place = torch.arange(-prefix, x.shape[2] - prefix, device=x.device).clamp(min=0)
-        angle = place[:, None] * self.frequency
+        frequency = self.base ** (-torch.arange(0, width, 2, device=x.device) / width)
+        angle = place[:, None] * frequency
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         first, second = x.chunk(2, dim=-1)
         return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)

@@ -129,6 +129,7 @@ def best_windows(track: Float[Tensor, "N L"], width: int, present: Bool[Tensor, 
     The track is smoothed with a triangle of that width: a plain average would be as high with the peak at the
     window's edge as at its centre.
     """
+    width = min(width, track.shape[1])
     triangle = torch.minimum(torch.arange(1, width + 1), torch.arange(width, 0, -1)).to(track)
     sums = F.conv1d(track[:, None], (triangle / triangle.sum())[None, None])[:, 0]
     inside = present.unfold(1, width, 1).all(-1)

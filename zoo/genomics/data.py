@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from Bio.Data.IUPACData import ambiguous_dna_values
 
 from zoo.domain.cards import load_card
 from zoo.domain.data import DomainData
@@ -23,25 +24,43 @@ FRACTIONS = (0.8, 0.1, 0.1)  # train, valid, test
 
 
 class PromoterData(DomainData):
-    """What the three sources share. known_site: IUPAC letters of a site that is known to matter, if any; the insight
-    then tells how often each kind of evidence lands on it.
+    """What the three sources share.
+
+    known_site: IUPAC letters of a site that is known to matter, if any; the insight then tells how often each kind of
+    evidence lands on it. first: train and validate on so many sequences of the training part alone (debug=overfit).
     """
 
     collate = staticmethod(collate)
 
-    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0, known_site: str | None = None):
+    def __init__(
+        self,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        known_site: str | None = None,
+        first: int | None = None,
+    ):
         super().__init__(batch_size, num_workers, seed)
-        self.known_site = known_site
+        self.known_site, self.first = known_site, first
 
     def sequences(self, part: str) -> Sequences:
         return self.part(part).sequences
 
     def parts(self) -> Mapping[str, SequenceSet]:
-        return {name: SequenceSet(sequences) for name, sequences in self.read().items()}
+        read = dict(self.read())
+        if self.first is not None:
+            rows = np.unique(np.linspace(0, len(read["train"]) - 1, self.first).astype(int))  # both classes, if sorted
+            read["train"] = read["valid"] = take(read["train"], rows)
+        return {name: SequenceSet(sequences) for name, sequences in read.items()}
 
     def read(self) -> Mapping[str, Sequences]:
         """Labelled sequences for "train", "valid" and "test"."""
         raise NotImplementedError(type(self).__name__)
+
+
+def site_problems(known_site: str | None) -> list[str]:
+    letters = set((known_site or "A").upper()) - set(ambiguous_dna_values)
+    return [f"known_site={known_site}: expected IUPAC letters such as TGASTCA"] if letters else []
 
 
 class PlantedPromoters(PromoterData):
@@ -55,8 +74,9 @@ class PlantedPromoters(PromoterData):
         batch_size: int = 64,
         num_workers: int = 0,
         seed: int = 0,
+        first: int | None = None,
     ):
-        super().__init__(batch_size, num_workers, seed)
+        super().__init__(batch_size, num_workers, seed, first=first)
         self.num_sequences, self.length, self.shuffle_labels = num_sequences, length, shuffle_labels
         self.truth: Planted | None = None
 
@@ -86,8 +106,9 @@ class CardPromoters(PromoterData):
         batch_size: int = 64,
         num_workers: int = 0,
         seed: int = 0,
+        first: int | None = None,
     ):
-        super().__init__(batch_size, num_workers, seed, known_site)
+        super().__init__(batch_size, num_workers, seed, known_site, first)
         self.card, self.files, self.negatives = card, dict(files), negatives
 
     @classmethod
@@ -96,6 +117,8 @@ class CardPromoters(PromoterData):
             found = load_card(card)
         except InputError as error:
             return [str(error)]
+        if wrong := site_problems(arguments.get("known_site")):
+            return wrong
         if locate(found) is None:
             return [
                 f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"
@@ -127,8 +150,9 @@ class OwnSequences(PromoterData):
         batch_size: int = 64,
         num_workers: int = 0,
         seed: int = 0,
+        first: int | None = None,
     ):
-        super().__init__(batch_size, num_workers, seed, known_site)
+        super().__init__(batch_size, num_workers, seed, known_site, first)
         self.positives, self.negatives = positives, negatives
 
     @classmethod
@@ -138,7 +162,7 @@ class OwnSequences(PromoterData):
             f"{name}={path}: there is no such file"
             for name, path in files.items()
             if path is not None and not Path(path).expanduser().is_file()
-        ]
+        ] + site_problems(arguments.get("known_site"))
 
     def read(self) -> Mapping[str, Sequences]:
         given = read_sequences(Path(self.positives).expanduser())

@@ -71,8 +71,8 @@ class ConvStem(Embedding):
         self, dim: int, kernel: int = 15, layers: int = 2, inner_kernel: int = 5, stride: int = 1, dropout: float = 0.0
     ):
         super().__init__()
-        if kernel % 2 == 0 or inner_kernel % 2 == 0:
-            raise ValueError(f"kernel, inner_kernel: must be odd to stay centred, got {kernel} and {inner_kernel}")
+        if wrong := self.problems(kernel, inner_kernel):
+            raise ValueError(wrong[0])
         self.stride = stride
         self.first = nn.Conv1d(4, dim, kernel, padding=kernel // 2)
         self.rest = nn.ModuleList(
@@ -80,6 +80,15 @@ class ConvStem(Embedding):
         )
         self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
+
+    @classmethod
+    def problems(cls, kernel: int = 15, inner_kernel: int = 5, **arguments: object) -> list[str]:
+        even = [
+            f"{n}={k} must be odd to stay centred"
+            for n, k in (("kernel", kernel), ("inner_kernel", inner_kernel))
+            if k % 2 == 0
+        ]
+        return even
 
     def forward(self, codes: Integer[Tensor, "B L"]) -> Tokens:
         codes = F.pad(codes, (0, -codes.shape[1] % self.stride), value=PAD)
@@ -93,7 +102,7 @@ class ConvStem(Embedding):
             present = present.view(len(codes), -1, self.stride).any(-1)
             x = x * present[:, None]
         mask = None if bool(present.all()) else Padding(present)
-        half = self.first.kernel_size[0] // 2
+        half = self.first.kernel_size[0] // 2 + sum(c.kernel_size[0] // 2 for c in self.rest)
         return Tokens(self.dropout(x.transpose(1, 2)), mask, self.stride, half, half)
 
     def _norm(self, i: int, x: Float[Tensor, "B D L"]) -> Float[Tensor, "B D L"]:

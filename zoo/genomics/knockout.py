@@ -1,4 +1,8 @@
-"""Does the model need the motif? Its sites are destroyed, and so are windows of the same size elsewhere."""
+"""Does the model need the motif? Its sites are destroyed, and so are windows of the same size elsewhere.
+
+A window is destroyed by permuting its own bases, so that composition stays: a model that merely counts G and C loses
+nothing (drawing new bases instead would make every GC-rich motif look needed).
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,20 @@ from scipy.stats import false_discovery_control, wilcoxon
 
 from zoo.genomics.attribution import logits
 from zoo.genomics.motifs import Sites
-from zoo.genomics.scan import base_frequencies
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
 
-REPEATS = 4  # different replacements of each window, averaged
+REPEATS = 4  # different permutations of each window, averaged
 MIN_SEQUENCES = 6
 
 
 @dataclass(frozen=True)
 class Knockout:
-    """fall: mean fall of the logit when the motif's best site is replaced by random bases. elsewhere: the same for a
-    window of that width at a random place of the same sequence. pvalue: one-sided Wilcoxon signed-rank over the
-    sequences that the first fall exceeds the second; qvalue: Benjamini-Hochberg over the motifs.
+    """fall: mean fall of the logit when the bases of the motif's best site are permuted. elsewhere: the same for a
+    window of that width at a random place of the same sequence, clear of the site where there is room.
+    pvalue: one-sided Wilcoxon signed-rank over the sequences that the first fall exceeds the second.
+    qvalue: Benjamini-Hochberg over the motifs.
     """
 
     motif: str
@@ -45,8 +49,7 @@ def knockouts(
     """One record for each motif in `names`. codes: [N, L]; sites: the motifs' sites in them (the best of each
     sequence is destroyed)."""
     rng = np.random.default_rng(seed)
-    letters = base_frequencies(np.minimum(codes, 4))
-    found = [_knockout(model, codes, sites, name, letters, max_sequences, rng) for name in names]
+    found = [_knockout(model, codes, sites, name, max_sequences, rng) for name in names]
     qvalues = false_discovery_control([f.pvalue for f in found]) if found else []
     return [
         Knockout(f.motif, f.num_sequences, f.fall, f.elsewhere, f.pvalue, float(q))
@@ -54,7 +57,7 @@ def knockouts(
     ]
 
 
-def _knockout(model, codes, sites, name, letters, max_sequences, rng) -> Knockout:
+def _knockout(model, codes, sites, name, max_sequences, rng) -> Knockout:
     mine = np.flatnonzero(np.array(sites.motif, dtype=object) == name)
     best: dict[int, int] = {}
     for i in mine[np.argsort(sites.pvalue[mine], kind="stable")]:
@@ -68,21 +71,28 @@ def _knockout(model, codes, sites, name, letters, max_sequences, rng) -> Knockou
     width = int(sites.end[best[rows[0]]] - starts[0])
     whole = logits(model, torch.from_numpy(codes[rows])).numpy()
     lengths = (codes[rows] < 5).sum(1)
-    at_site = whole - _replaced(model, codes[rows], starts, width, letters, rng)
-    other = rng.integers(0, np.maximum(1, lengths - width + 1))
-    elsewhere = whole - _replaced(model, codes[rows], other, width, letters, rng)
+    at_site = whole - _destroyed(model, codes[rows], starts, width, rng)
+    other = [_clear_of(int(start), width, int(n), rng) for start, n in zip(starts, lengths, strict=True)]
+    elsewhere = whole - _destroyed(model, codes[rows], np.array(other), width, rng)
     difference = at_site - elsewhere
     pvalue = 1.0 if np.allclose(difference, 0) else float(wilcoxon(difference, alternative="greater").pvalue)
     return Knockout(name, len(rows), float(at_site.mean()), float(elsewhere.mean()), pvalue, pvalue)
 
 
-def _replaced(model, codes, starts, width, letters, rng) -> np.ndarray:
-    """Logits with [start, start + width) replaced by bases drawn by `letters`, mean over the repeats."""
+def _clear_of(site: int, width: int, length: int, rng: np.random.Generator) -> int:
+    """A start for a window of `width` that does not touch [site, site + width), if the sequence has room for one."""
+    starts = np.arange(length - width + 1)
+    clear = starts[np.abs(starts - site) >= width]
+    return int(rng.choice(clear if len(clear) else starts))
+
+
+def _destroyed(model, codes, starts, width, rng) -> np.ndarray:
+    """Logits with the bases of [start, start + width) permuted, mean over the repeats."""
     total = np.zeros(len(codes))
     columns = starts[:, None] + np.arange(width)
     rows = np.arange(len(codes))[:, None]
     for _ in range(REPEATS):
         mutant = codes.copy()
-        mutant[rows, columns] = rng.choice(4, size=columns.shape, p=letters)
+        mutant[rows, columns] = rng.permuted(codes[rows, columns], axis=1)
         total += logits(model, torch.from_numpy(mutant)).numpy()
     return total / REPEATS

@@ -53,8 +53,9 @@ def positions(positive: Sites, negative: Sites, names: dict[str, str], length: i
 def mean_evidence(positive: np.ndarray, negative: np.ndarray) -> bytes:
     """Mean attention x gradient at each position; [N, L], zero outside a sequence."""
     figure, axes = plt.subplots(figsize=(7.2, 2.4), layout="constrained")
-    axes.plot(negative.mean(0), color=GREY, lw=1.2, label="negatives")
-    axes.plot(positive.mean(0), color=BLUE, lw=1.4, label="positives")
+    for track, colour, label in ((negative, GREY, "negatives"), (positive, BLUE, "positives")):
+        present = np.maximum(1, (track != 0).sum(0))  # sequences that reach so far
+        axes.plot(track.sum(0) / present, color=colour, lw=1.3, label=label)
     axes.axhline(0, color=INK, lw=0.5)
     axes.set_xlabel("position in the sequence (bases from its start)", fontsize=9)
     axes.set_ylabel("attention x gradient", fontsize=9)

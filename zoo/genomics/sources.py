@@ -19,12 +19,12 @@ from zoo.genomics.evidence import known_sites
 from zoo.genomics.insight import explain
 from zoo.genomics.negatives import contrast
 from zoo.genomics.sequences import Sequences, join, take
-from zoo.genomics.split import shares_kmer
+from zoo.genomics.split import shared_kmer_clusters, shares_kmer
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
 
-MIN_INPUT = 20  # sequences, fewer hold no statistics
+MIN_INPUT = 10  # sequences; fewer hold no statistics
 
 
 def explained(model: PromoterDetector, data: pl.LightningDataModule | DataLoader) -> Insight:
@@ -40,37 +40,53 @@ Sources = tuple[Sequences, Sequences, Sequences, list | None]
 
 
 def _of_parts(data: PromoterData) -> Sources:
+    """The test part without the sequences that share a 30-mer with those in which motifs are looked for: copies of one
+    repeat on both sides would confirm anything."""
     seen = join(data.sequences("train"), data.sequences("valid"))
-    test = data.sequences("test")
-    positives = take(test, np.flatnonzero(test.labels == 1))
+    whole = data.sequences("test")
+    apart = np.flatnonzero(~shares_kmer(whole, seen))
+    test = take(whole, apart)
     known = None
     if isinstance(data, PlantedPromoters):
-        known = _planted_sites(data, test)
+        known = _planted_sites(data, apart[test.labels == 1])
     elif data.known_site:
-        known = known_sites(positives.strings(), data.known_site)
-    return take(seen, np.flatnonzero(seen.labels == 1)), take(seen, np.flatnonzero(seen.labels == 0)), test, known
+        known = known_sites(take(test, np.flatnonzero(test.labels == 1)).strings(), data.known_site)
+    return _enough(
+        take(seen, np.flatnonzero(seen.labels == 1)), take(seen, np.flatnonzero(seen.labels == 0)), test, known
+    )
 
 
-def _planted_sites(data: PlantedPromoters, test: Sequences) -> list[list[tuple[int, int]]]:
-    """Sites of the factors that tell the classes apart, in each positive of the test part."""
+def _planted_sites(data: PlantedPromoters, rows: np.ndarray) -> list[list[tuple[int, int]]]:
+    """Sites of the factors that tell the classes apart, in the given rows of the test part."""
     telling = data.truth.sites[data.truth.sites["name"].isin(data.truth.predictive)]
     by_row = {row: list(zip(g["start"], g["end"], strict=True)) for row, g in telling.groupby("sequence")}
-    rows = data.rows["test"][test.labels == 1]
-    return [by_row.get(int(row), []) for row in rows]
+    return [by_row.get(int(row), []) for row in data.rows["test"][rows]]
 
 
 def _of_input(sequences: Sequences) -> Sources:
-    if sequences.labels is None:
+    """Sequences that share a 30-mer, neighbouring peaks say, go to the same half."""
+    if sequences.labels is None or (sequences.labels == 1).all():
         sequences = contrast(sequences)
-    labels = sequences.labels
-    positives, negatives = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
-    if len(positives) < MIN_INPUT or len(negatives) < MIN_INPUT:
+    cluster = shared_kmer_clusters(sequences)
+    order = np.argsort(np.random.default_rng(0).permutation(cluster.max() + 1))[cluster]
+    second = order % 2 == 1
+    positive = sequences.labels == 1
+    return _enough(
+        take(sequences, np.flatnonzero(positive & ~second)),
+        take(sequences, np.flatnonzero(~positive & ~second)),
+        take(sequences, np.flatnonzero(second)),
+        None,
+    )
+
+
+def _enough(discovery: Sequences, background: Sequences, test: Sequences, known: list | None) -> Sources:
+    counts = (len(discovery), int((test.labels == 1).sum()), int((test.labels == 0).sum()))
+    if min(counts) < MIN_INPUT:
         raise InputError(
-            f"motifs need at least {MIN_INPUT} positive and {MIN_INPUT} negative sequences, got {len(positives)} and "
-            f"{len(negatives)}: give a larger file"
+            f"motifs need at least {MIN_INPUT} positives to look in and {MIN_INPUT} unrelated sequences of each class "
+            f"to test on, got {counts[0]}, {counts[1]} and {counts[2]}: give more sequences"
         )
-    test = take(sequences, np.concatenate([positives[1::2], negatives[1::2]]))
-    return take(sequences, positives[::2]), take(sequences, negatives[::2]), test, None
+    return discovery, background, test, known
 
 
 def regressions(model: PromoterDetector, data: PromoterData) -> Mapping[str, Tensor]:

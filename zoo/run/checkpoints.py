@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+
+from zoo.run.files import write_bytes
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -27,3 +34,16 @@ class LastCheckpoint(ModelCheckpoint):
     @property
     def state_key(self) -> str:
         return self._generate_state_key(kind="last", interval=str(self._train_time_interval))
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and renames it: whole or not at all, on any file system.
+
+    Lightning's own way goes through the system's temporary folder, which may lie on another disk; the last step is
+    then a copy over the checkpoint before.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        stream = io.BytesIO()
+        torch.save(checkpoint, stream)
+        write_bytes(Path(path), stream.getvalue())

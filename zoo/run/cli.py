@@ -15,7 +15,7 @@ from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
 from zoo.run import console
 from zoo.run.files import write_bytes, write_text
-from zoo.run.finish import INTERVALS, OURS, predict_all, score, show, write_insight, write_report
+from zoo.run.finish import INTERVALS, OURS, check_insight_folder, predict_all, score, show, write_insight, write_report
 from zoo.run.folder import RunFolder
 from zoo.run.paths import conf_dir
 from zoo.run.train import main as train
@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def explain(arguments: argparse.Namespace) -> None:
     run = RunFolder.open(arguments.run)
+    if arguments.output is not None:
+        check_insight_folder(arguments.output)
     model = _on_device(run.model())
     if arguments.input is None:
         data = run.data()
@@ -89,7 +91,7 @@ def explain(arguments: argparse.Namespace) -> None:
         scores, insight = score(model, data), model.insight(data)
         folder = arguments.output or run.path / "insight"
         write_insight(folder, insight)
-        write_report(run, scores, insight)
+        write_report(run, scores, insight, arguments.output and folder / "report.html")
         show(scores, insight)
     else:
         insight = model.insight(model.open_input(arguments.input))
@@ -103,6 +105,9 @@ def explain(arguments: argparse.Namespace) -> None:
 @torch.no_grad()
 def predict(arguments: argparse.Namespace) -> None:
     run = RunFolder.open(arguments.run)
+    path = arguments.output or run.path / f"predictions_{_stem(arguments.input)}.csv"
+    if arguments.output is not None and (path.exists() or path.suffix == ".npy"):
+        raise InputError(f"--output {path}: give the name of a new CSV file")
     model = _on_device(run.model())
     loader = model.open_input(arguments.input)
     columns: dict[str, list] = {}
@@ -113,7 +118,6 @@ def predict(arguments: argparse.Namespace) -> None:
             columns.setdefault(name, []).extend(values)
         if arguments.embeddings:
             vectors.append(model.embeddings(batch).float().cpu())
-    path = arguments.output or run.path / f"predictions_{_stem(arguments.input)}.csv"
     write_text(path, pd.DataFrame(columns).to_csv(index=False))
     console.say(f"Predictions: {path}")
     if arguments.embeddings:
@@ -176,7 +180,8 @@ def _on_device(model):
 
 
 def _stem(path: Path) -> str:
-    return path.name.split(".")[0]
+    name = path.name.removesuffix(".gz")
+    return name.rpartition(".")[0] or name
 
 
 def _npy(vectors: torch.Tensor) -> bytes:

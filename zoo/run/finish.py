@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
+import json
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,6 @@ from zoo.domain.insight import Insight, Table
 from zoo.domain.module import DomainModule
 from zoo.domain.scoreboard import scoreboard
 from zoo.run import console, tracking
-from zoo.run.environment import environment
 from zoo.run.files import write_bytes, write_text
 from zoo.run.folder import RunFolder, load_weights
 from zoo.run.report import RunSummary, render_report
@@ -42,11 +41,15 @@ def finish(
     trainer.test(module, data, verbose=False)
     for logger in loggers:
         logger.save()
+    module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
     scores = score(module, data)
-    insight = module.insight(data)
-    write_insight(run.path / "insight", insight)
     for table in scores:
         write_text(run.path / f"{table.name}.csv", table.frame.to_csv(index=False))
+    try:
+        insight = module.insight(data)
+    except InputError as error:  # too few sequences, say: the scores stand all the same
+        insight = Insight(f"No insight: {error}")
+    write_insight(run.path / "insight", insight)
     write_report(run, scores, insight)
     for logger in loggers:
         tracking.log_insight(logger, insight, scores)
@@ -79,14 +82,19 @@ def predict_all(module: DomainModule, loader: DataLoader) -> tuple[torch.Tensor,
     return torch.cat([o.prediction.cpu() for o in outcomes]), torch.cat([o.target.cpu() for o in outcomes])
 
 
+def check_insight_folder(folder: Path) -> None:
+    """Raises InputError where an insight must not be written."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / HEADLINE).is_file()):
+        raise InputError(f"{folder} exists and holds something else than an insight: name a new folder")
+
+
 def write_insight(folder: Path, insight: Insight) -> None:
     """Tables as CSV (pictures left out), figures as PNG, the field's own files as they are.
 
     The folder appears as a whole. An earlier insight in its place is replaced; anything else is not touched.
     Raises InputError if `folder` holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / HEADLINE).is_file():
-        raise InputError(f"{folder} exists and holds something else than an insight: name a new folder")
+    check_insight_folder(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
@@ -95,6 +103,8 @@ def write_insight(folder: Path, insight: Insight) -> None:
         for figure in insight.figures:
             write_bytes(new / f"{figure.name}.png", figure.png)
         for table in insight.tables:
+            for picture, png in _pictures(table):
+                write_bytes(new / picture, png)
             write_text(new / f"{table.name}.csv", console.without_pictures(table.frame).to_csv(index=False))
         write_text(new / HEADLINE, insight.headline + "\n")
         if folder.exists():
@@ -102,14 +112,24 @@ def write_insight(folder: Path, insight: Insight) -> None:
         new.rename(folder)
 
 
+def _pictures(table: Table) -> Iterator[tuple[str, bytes]]:
+    """`motifs/1-TGACTCA_logo.png`: each picture in a table, named by its row's first cell and its column."""
+    for _, row in table.frame.iterrows():
+        for column, cell in row.items():
+            if isinstance(cell, bytes):
+                stem = re.sub(r"[^\w.-]+", "_", f"{row.iloc[0]}_{column}")
+                yield f"{table.name}/{stem}.png", cell
+
+
 def write_report(run: RunFolder, scores: list[Table], insight: Insight | None, path: Path | None = None) -> None:
     path = run.path / "report.html" if path is None else path
     metrics = pd.read_csv(run.metrics_file) if run.metrics_file.is_file() else pd.DataFrame({"step": [], "epoch": []})
+    made = json.loads((run.path / "environment.json").read_text(encoding="utf-8"))
     summary = RunSummary(
         name=str(run.config().get("name", run.path.name)),
-        command=" ".join(["python", *(shlex.quote(word) for word in sys.argv)]),
+        command=made.pop("command", ""),
         config_yaml=OmegaConf.to_yaml(run.config()),
-        environment=environment(),
+        environment=made,
         metrics=metrics,
         best_step=_best_step(run),
         scores=scores,

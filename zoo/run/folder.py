@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -53,6 +54,22 @@ class RunFolder:
         if not isinstance(cfg, DictConfig) or not {"model", "data"} <= set(cfg):
             raise InputError(f"{self.config_file} is no run's config: it has no model or no data")
         return cfg
+
+    def config_here(self) -> DictConfig:
+        """The config with every path in the folder where the run was made turned to the folder where it is now."""
+        cfg = self.config()
+        made, here = str(cfg.get("run_dir", "")), str(self.path.resolve())
+
+        def turned(node: Any) -> Any:
+            if isinstance(node, dict):
+                return {key: turned(value) for key, value in node.items()}
+            if isinstance(node, list):
+                return [turned(value) for value in node]
+            if isinstance(node, str) and made and (node == made or node.startswith(made + "/")):
+                return here + node[len(made) :]
+            return node
+
+        return OmegaConf.create(turned(OmegaConf.to_container(cfg)))
 
     def last_checkpoint(self) -> Path:
         """The newest of all saved states."""

@@ -48,6 +48,10 @@ class SaveOnInterrupt(pl.Callback):
             trainer.save_checkpoint(self.checkpoint)
             raise Interrupted(self._received, self.checkpoint)
 
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._received is not None and not trainer.sanity_checking:
+            self.on_train_batch_end(trainer)
+
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._restore()
 

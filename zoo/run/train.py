@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -11,11 +12,15 @@ import hydra
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import Logger
+from yaml import YAMLError
 
 from zoo.domain.errors import InputError
 from zoo.run import console, tracking
 from zoo.run.check import check
+from zoo.run.checkpoints import WholeCheckpoints
 from zoo.run.environment import environment
 from zoo.run.files import write_text
 from zoo.run.finish import finish
@@ -26,7 +31,7 @@ from zoo.run.metrics_log import MetricsLog
 from zoo.run.overrides import find_mistakes
 from zoo.run.paths import conf_dir
 
-SUPPLIED = {"trainer": {"callbacks", "logger"}}  # arguments that this program hands over itself
+SUPPLIED = {"trainer": {"callbacks", "logger", "plugins"}}  # arguments that this program hands over itself
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -53,13 +58,19 @@ def resume(path: str, overrides: list[str]) -> None:
     """Go on with a run from its last saved point. overrides: dotted `key=value` changes, e.g. trainer.max_epochs=20."""
     quiet()
     run = RunFolder.open(path)
-    cfg = run.config()
+    cfg = run.config_here()
     checkpoint = run.last_checkpoint()
     for word in overrides:
         key, found, value = word.partition("=")
-        if not found or OmegaConf.select(cfg, key, default=MISSING) is MISSING:
-            raise InputError(f"{word}: expected key=value with a key of {run.config_file}")
-        OmegaConf.update(cfg, key, OmegaConf.create(f"v: {value}").v)
+        if not found or key.split(".")[0] not in CHANGEABLE or OmegaConf.select(cfg, key, default=MISSING) is MISSING:
+            raise InputError(
+                f"{word}: expected key=value with a key of {run.config_file} under {', '.join(CHANGEABLE)}; the rest "
+                "is in the checkpoint: train anew to change it"
+            )
+        try:
+            OmegaConf.update(cfg, key, OmegaConf.create(f"v: {value}").v)
+        except (YAMLError, OmegaConfBaseException) as error:
+            raise InputError(f"{word}: the value cannot be read as YAML") from error
     if mistakes := check(cfg, SUPPLIED):
         console.mistakes(mistakes)
         sys.exit(2)
@@ -68,6 +79,7 @@ def resume(path: str, overrides: list[str]) -> None:
 
 
 MISSING = object()
+CHANGEABLE = ("trainer", "callbacks", "logger")
 
 
 def guarded(run: RunFolder, work) -> None:
@@ -80,6 +92,9 @@ def guarded(run: RunFolder, work) -> None:
     except InputError as error:
         console.mistakes([str(error)])
         sys.exit(2)
+    except KeyboardInterrupt:
+        console.say(f"Stopped. What is done is in {run.path}; go on with: zoo resume {run.path}")
+        sys.exit(130)
 
 
 def train(run: RunFolder, checkpoint: Path | None = None) -> None:
@@ -88,12 +103,14 @@ def train(run: RunFolder, checkpoint: Path | None = None) -> None:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, module = build(cfg.data), build(cfg.model)
     data.setup()  # a file that cannot be used is said before anything else is started
-    if checkpoint is not None and "wandb" in cfg.logger:
+    if checkpoint is not None and cfg.logger.get("wandb"):
         cfg.logger.wandb.id = tracking.last_run_id(run.path)  # a resumed run keeps its W&B id
     loggers: list[Logger] = [build(node) for node in cfg.logger.values() if node is not None]
-    write_text(run.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+    write_text(run.path / "environment.json", json.dumps({"command": command(), **environment()}, indent=2) + "\n")
     callbacks = [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
-    trainer: pl.Trainer = build(cfg.trainer, callbacks=callbacks, logger=loggers)
+    if not loggers:
+        callbacks = [c for c in callbacks if not isinstance(c, LearningRateMonitor)]  # it insists on a logger
+    trainer: pl.Trainer = build(cfg.trainer, callbacks=callbacks, logger=loggers, plugins=[WholeCheckpoints()])
     plain = OmegaConf.to_container(cfg, resolve=True)
     for logger in loggers:
         tracking.log_config(logger, plain)
@@ -114,6 +131,12 @@ def train(run: RunFolder, checkpoint: Path | None = None) -> None:
         for logger in loggers:
             logger.save()
             tracking.finish(logger, status)
+
+
+def command() -> str:
+    """What was typed, as it can be typed again."""
+    words = sys.argv[1:]
+    return " ".join(["zoo", *(["train"] if words[:1] != ["resume"] else []), *map(shlex.quote, words)])
 
 
 def _step_of(checkpoint: Path) -> int:
