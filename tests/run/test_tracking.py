@@ -236,6 +236,7 @@ def test_other_loggers_are_left_alone(tmp_path):
         tracking.log_insight(logger, Insight("nothing"))
         tracking.log_model(logger, tmp_path / "missing.ckpt", "model")
         tracking.finish(logger)
+    assert not list(tmp_path.rglob("*wandb*")) and not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_history_is_on_disk_while_the_run_goes_on(tmp_path):

@@ -40,13 +40,12 @@ def attention_evidence(
     model: PromoterDetector,
     codes: Integer[Tensor, "N L"],
     batch_size: int = 256,
-    tick: Callable[[int], None] = lambda n: None,
 ) -> Attention:
     """Run `model` with its attention observed, forward and backward from the logit of the positive class.
 
     sum_i A_ij dlogit/dA_ij, positive and negative, received by token j, for every head of every layer, the pooling
     attention included. If the model averages the strands, so does the evidence: the other strand's track is turned
-    back. `tick` is told how many sequences are done.
+    back.
     """
     parts = []
     for chunk in codes.split(batch_size):
@@ -56,7 +55,6 @@ def attention_evidence(
             back = _map(_strand(model, reverse_complement(chunk)), lambda t, lengths=lengths: _turned(t, lengths))
             forward = _merge(forward, back, lambda a, b: (a + b) / 2)
         parts.append(forward)
-        tick(len(chunk))
     out = parts[0]
     for part in parts[1:]:
         out = _merge(out, part, lambda a, b: torch.cat([a, b]))
@@ -103,9 +101,7 @@ def logits(model: PromoterDetector, codes: Integer[Tensor, "N L"], batch_size: i
     return torch.cat([model(chunk.to(model.device)).float().cpu() for chunk in codes.split(batch_size)])
 
 
-def mutagenesis(
-    model: PromoterDetector, codes: Integer[Tensor, "N L"], tick: Callable[[int], None] = lambda n: None
-) -> Float[Tensor, "N L"]:
+def mutagenesis(model: PromoterDetector, codes: Integer[Tensor, "N L"]) -> Float[Tensor, "N L"]:
     """In-silico mutagenesis: how far the logit falls when a base is replaced, mean over the three other bases.
 
     Costs 3 x L forward passes a sequence. Unknown and padded bases score 0.
@@ -119,7 +115,6 @@ def mutagenesis(
         mutants = codes[known].repeat(3, 1)
         mutants[:, j] = (mutants[:, j] + torch.arange(1, 4).repeat_interleave(int(known.sum())).to(codes.dtype)) % 4
         fall[known, j] = whole[known] - logits(model, mutants).view(3, -1).mean(0)
-        tick(1)
     return fall
 
 

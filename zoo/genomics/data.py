@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -53,9 +54,9 @@ class PromoterData(DomainData):
             read["train"] = read["valid"] = take(read["train"], rows)
         return {name: SequenceSet(sequences) for name, sequences in read.items()}
 
+    @abstractmethod
     def read(self) -> Mapping[str, Sequences]:
         """Labelled sequences for "train", "valid" and "test"."""
-        raise NotImplementedError(type(self).__name__)
 
 
 def site_problems(known_site: str | None) -> list[str]:

@@ -5,6 +5,7 @@ Axes: B batch, L bases, n tokens, D model width.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -47,8 +48,9 @@ class Embedding(nn.Module):
 
     stride: int
 
+    @abstractmethod
     def forward(self, codes: Integer[Tensor, "B L"]) -> Tokens:
-        raise NotImplementedError(type(self).__name__)
+        """One token for each `stride` bases."""
 
 
 def one_hot(codes: Integer[Tensor, "B L"]) -> Float[Tensor, "B 4 L"]:
