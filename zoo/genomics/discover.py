@@ -50,9 +50,7 @@ def discover(
     sequences as independent; copies of one repeat in both parts make anything look confirmed.
     """
     if codes.ndim != 2 or background.ndim != 2:
-        raise InputError(
-            f"sequences {codes.shape} and background {background.shape} must be [sequences, length]."
-        )
+        raise InputError(f"sequences {codes.shape} and background {background.shape} must be [sequences, length].")
     if len(seqlets) < MIN_SITES:
         return ()
     rng = np.random.default_rng(seed)
@@ -66,10 +64,7 @@ def discover(
     if not tested:
         return ()
     qvalues = false_discovery_control([t.evidence.pvalue for t in tested])
-    tested = [
-        replace(t, evidence=replace(t.evidence, qvalue=float(q)))
-        for t, q in zip(tested, qvalues, strict=True)
-    ]
+    tested = [replace(t, evidence=replace(t.evidence, qvalue=float(q))) for t, q in zip(tested, qvalues, strict=True)]
     confirmed = [t for t in tested if t.evidence.qvalue <= FDR]
     confirmed.sort(key=lambda t: (t.evidence.pvalue, -t.evidence.n_with_pos))
     found = (

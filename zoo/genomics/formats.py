@@ -19,9 +19,7 @@ def to_meme(motifs: Sequence[Motif], background: Float[np.ndarray, " 4"] = UNIFO
 
     Six decimals, adjusted in the row's largest entry so that the printed numbers sum to exactly 1.
     """
-    letters = " ".join(
-        f"{base} {share}" for base, share in zip(BASES, _decimals(background[None])[0], strict=True)
-    )
+    letters = " ".join(f"{base} {share}" for base, share in zip(BASES, _decimals(background[None])[0], strict=True))
     lines = [
         "MEME version 4",
         "",

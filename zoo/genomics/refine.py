@@ -36,9 +36,7 @@ class Candidate:
         return self.motif.log_odds(self.background, _PSEUDOCOUNT)
 
 
-def refine(
-    seed: Seed, seqlets: Windows, controls: Windows, background: Float[np.ndarray, " 4"]
-) -> Candidate | None:
+def refine(seed: Seed, seqlets: Windows, controls: Windows, background: Float[np.ndarray, " 4"]) -> Candidate | None:
     """The motif that grows from `seed`, or None if it loses its sites on the way."""
     sites = best_sites(seed.weights(), seqlets)
     weight = ((sites.score >= seed.full_score) & distinct(sites, seqlets)).astype(float)
@@ -81,9 +79,7 @@ def true_share(
     return np.maximum(0.0, 1 - own.sum() / len(control) * (1 - p) / p)
 
 
-def aligned(
-    windows: Windows, sites: BestSites, weight: Float[np.ndarray, " n"], width: int
-) -> Motif:
+def aligned(windows: Windows, sites: BestSites, weight: Float[np.ndarray, " n"], width: int) -> Motif:
     """Weighted counts of the sites, read out as far as MAX_WIDTH allows on both sides, then trimmed."""
     extra = (MAX_WIDTH - width) // 2
     used = np.flatnonzero(weight > 0.01)

@@ -59,9 +59,7 @@ def find_seqlets(
     """
     scores = np.asarray(scores, dtype=float)
     if scores.shape != valid.shape or scores.ndim != 2:
-        raise InputError(
-            f"scores {scores.shape} and valid {valid.shape} must have the same shape [sequences, length]."
-        )
+        raise InputError(f"scores {scores.shape} and valid {valid.shape} must have the same shape [sequences, length].")
     if not np.isfinite(scores[valid]).all():
         raise InputError("the scores hold NaN or infinite values at valid positions.")
     tracks = _unit_tracks(scores, valid)
@@ -117,9 +115,7 @@ def _covered(shape: tuple[int, int], sequence: np.ndarray, start: np.ndarray, wi
     return covered
 
 
-def _peaks(
-    tracks: np.ndarray, valid: np.ndarray, width: int, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _peaks(tracks: np.ndarray, valid: np.ndarray, width: int, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(sequence, start, mean) of up to `most` non-overlapping windows of each row, highest first, above zero."""
     whole = sliding_window_view(valid, width, axis=1).all(-1)
     total = np.pad(np.cumsum(tracks, axis=1), ((0, 0), (1, 0)))

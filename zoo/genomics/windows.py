@@ -40,9 +40,7 @@ class Windows:
         first = FLANK - MARGIN - width // 2
         return slice(first, self.codes.shape[1] - FLANK + MARGIN - width // 2)
 
-    def codes_at(
-        self, column: Int[np.ndarray, " n"], width: int, minus: np.ndarray
-    ) -> UInt8[np.ndarray, "n width"]:
+    def codes_at(self, column: Int[np.ndarray, " n"], width: int, minus: np.ndarray) -> UInt8[np.ndarray, "n width"]:
         """`width` codes of each window from `column` on (N outside it), turned round where `minus`."""
         padded = np.pad(self.codes, ((0, 0), (MAX_WIDTH, MAX_WIDTH)), constant_values=UNKNOWN)
         columns = np.clip(column[:, None] + np.arange(width) + MAX_WIDTH, 0, padded.shape[1] - 1)

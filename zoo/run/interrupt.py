@@ -26,7 +26,9 @@ class Interrupted(Exception):
 class SaveOnInterrupt(pl.Callback):
     """Waits for the batch in hand, saves `filename` in `dirpath` and raises `Interrupted`.
 
-    Saving between batches, and not where the signal struck, keeps weights, optimiser and loader in step.
+    Saving between batches, and not where the signal struck, keeps weights, optimiser and loader in step. Lightning
+    takes SIGTERM for itself just before the first batch, and then ends with exit code 0 and nothing saved if the
+    signal falls between two of its hooks; so the handlers here go in after Lightning's and do not call them.
     """
 
     def __init__(self, dirpath: str, filename: str = "last.ckpt"):
@@ -34,8 +36,15 @@ class SaveOnInterrupt(pl.Callback):
         self._received: int | None = None
         self._before: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+    def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._listen()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._listen()
+
+    def _listen(self) -> None:
+        if not self._before:
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
 
     def _note(self, number: int, frame: Any) -> None:
         if self._received is not None and number == signal.SIGINT:
@@ -43,14 +52,21 @@ class SaveOnInterrupt(pl.Callback):
         self._received = number
         print("\nStopping after this batch; Ctrl-C again ends at once.", flush=True)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        if self._received is not None:
+    def _stop_if_asked(self, trainer: pl.Trainer) -> None:
+        # Every process must enter the save, whichever of them got the signal.
+        if trainer.strategy.reduce_boolean_decision(self._received is not None, all=False):
             trainer.save_checkpoint(self.checkpoint)
-            raise Interrupted(self._received, self.checkpoint)
+            raise Interrupted(self._received or signal.SIGTERM, self.checkpoint)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self._stop_if_asked(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._received is not None and not trainer.sanity_checking:
-            self.on_train_batch_end(trainer)
+        if not trainer.sanity_checking:
+            self._stop_if_asked(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._stop_if_asked(trainer)  # the signal fell after the last batch
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._restore()

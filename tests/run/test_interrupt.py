@@ -1,0 +1,57 @@
+"""Signals, wherever in the loop they strike."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.demos.boring_classes import BoringModel
+
+from zoo.run.interrupt import Interrupted, SaveOnInterrupt
+
+
+class Strike(pl.Callback):
+    """Sends `number` to this process in the `nth` call of one hook."""
+
+    def __init__(self, hook: str, number: int, nth: int):
+        self.left, self.number = nth, number
+        setattr(self, hook, self._count)
+
+    def _count(self, *_, **__) -> None:
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    ("hook", "nth", "saved"),
+    [
+        ("on_validation_batch_end", 1, 1),  # in the sanity check, before any training
+        ("on_train_batch_start", 3, 3),
+        ("on_train_batch_end", 3, 4),  # after our own hook has looked
+        ("on_validation_batch_start", 3, 8),
+        ("on_train_epoch_end", 2, 16),  # after the last batch
+    ],
+)
+def test_every_hook_ends_in_a_saved_run(tmp_path, hook, nth, saved, number):
+    before = signal.getsignal(number)
+    trainer = pl.Trainer(
+        max_epochs=2,
+        limit_train_batches=8,
+        limit_val_batches=2,
+        num_sanity_val_steps=2,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[SaveOnInterrupt(str(tmp_path)), Strike(hook, number, nth)],
+    )
+    with pytest.raises(Interrupted) as stop:
+        trainer.fit(BoringModel())
+    assert stop.value.exit_code == 128 + number
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == saved
+    assert signal.getsignal(number) == before
