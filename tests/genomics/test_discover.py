@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 
-from tests.genomics.planting import markov, plant
+from tests.genomics.planting import markov, plant, sample_sites
+from zoo.genomics import discover as discovery
 from zoo.genomics.discover import discover
 from zoo.genomics.jaspar import load_jaspar, match
 from zoo.genomics.merge import align
 from zoo.genomics.motifs import Motif, spell
+from zoo.genomics.seeds import Seed
 from zoo.genomics.seqlets import Seqlets, find_seqlets
 
 IDS = ["MA0139.2", "MA0035.5", "MA0108.3", "MA0099.4", "MA0079.5"]  # CTCF GATA1 TBP FOS::JUN SP1
+AP1_WORD = int("320310", 4)  # TGA TCA
 
 
 def matrix(matrix_id):
@@ -114,6 +117,40 @@ def test_a_mixture_is_split():
     for planted_motif in (ap1, cre):
         assert sum(align(planted_motif, d.motif).same for d in found) == 1
     assert len(found) <= 3
+
+
+def test_a_seed_that_grows_into_another_motif_is_not_lost(monkeypatch):
+    """AP-1's best word has been seen to drift to the two half-sites of the estrogen receptor; here it is made to."""
+    rng = np.random.default_rng(0)
+    ap1, esr1 = matrix("MA0491.3"), matrix("MA0112.4")
+    codes, evidence, _ = plant([ap1, esr1], 600, 150, rng)
+    best_seed, refine, seeds = discovery.best_seed, discovery.refine, []
+
+    def ap1_first(*windows):
+        seeds.append(best_seed(*windows))
+        return seeds[-1] if len(seeds) > 1 else Seed(AP1_WORD, 1, 0.0)
+
+    monkeypatch.setattr(discovery, "best_seed", ap1_first)
+    monkeypatch.setattr(discovery, "refine", lambda seed, *w: refine(seeds[0] if len(seeds) == 1 else seed, *w))
+    found = find(codes, evidence, markov(600, 150, rng))
+    for planted_motif in (esr1, ap1):
+        assert sum(align(planted_motif, d.motif).similarity > 0.9 for d in found) == 1
+
+
+def test_stranded_discovery_reads_the_strand_as_written():
+    rng = np.random.default_rng(7)
+    gata, length, n = matrix("MA0035.5"), 120, 600
+    codes, background = markov(n, length, rng), markov(n, length, rng)
+    evidence = rng.normal(size=codes.shape)
+    width = len(gata)
+    for row, site in zip(codes, sample_sites(gata.ppm, n, rng), strict=True):
+        row[50 : 50 + width] = site
+    evidence[:, 50 : 50 + width] += 3
+    seqlets = find_seqlets(evidence, np.ones(codes.shape, bool))
+    (found,) = discover(codes, seqlets, background, stranded=True)
+    assert align(gata, found.motif, stranded=True).similarity > 0.9
+    assert set(found.sites.strand) == {"+"}
+    assert align(gata, gata.reverse_complement(), stranded=True).similarity < 0.9
 
 
 def test_what_is_the_same_is_merged():

@@ -50,6 +50,22 @@ def test_only_the_model_that_reads_the_site_needs_it():
     assert not counted.confirms and counted.fall == counted.elsewhere == 0
 
 
+def test_a_short_site_is_destroyed_with_its_neighbours():
+    """Permuting the five As and one T of a site alone leaves it whole one time in six."""
+    rng = np.random.default_rng(2)
+    codes = rng.choice([1, 2], (100, 60)).astype(np.uint8)
+    box = np.array([0, 0, 3, 0, 0, 0], np.uint8)
+    codes[:, 20:26] = box
+
+    class FindsBox(Reader):
+        def forward(self, codes):
+            return 5 * (codes.unfold(1, 6, 1) == torch.from_numpy(box)).all(-1).any(-1).float()
+
+    motif = Motif("box", ONES[box])
+    (found,) = knockouts(FindsBox(), codes, scan([motif], codes), ["box"])
+    assert found.confirms and found.fall > 4.9  # 4.2 by its own bases
+
+
 def test_a_motif_without_sites_is_not_confirmed():
     codes = planted(np.random.default_rng(1))
     motif = Motif("none", ONES[[0, 3] * 8])

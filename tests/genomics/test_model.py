@@ -31,7 +31,9 @@ def codes(*texts: str) -> torch.Tensor:
 TEXTS = ("ACGTTGACCATGCATTACGGA", "GGATCNACGTA", "TTGACCA")
 
 
-@pytest.mark.parametrize("embedding", [ConvStem(20, 7, 2, 3), ConvStem(20, 9, 1, stride=3), KmerEmbedding(20, 4)])
+@pytest.mark.parametrize(
+    "embedding", [ConvStem(20, 7, 2, 3), ConvStem(20, 9, 1, stride=3, both_strands=True), KmerEmbedding(20, 4)]
+)
 @pytest.mark.parametrize("strands", ["given", "both"])
 def test_a_sequence_has_the_same_logit_alone_and_padded(embedding, strands):
     model = detector(strands, embedding)
@@ -57,6 +59,24 @@ def test_reverse_complement_equals_the_reference_and_keeps_padding_behind():
 def test_one_hot_by_hand():
     x = one_hot(torch.tensor([[0, 3, 4, 5]]))
     assert x[0].T.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0.25] * 4, [0] * 4]
+
+
+def test_a_stem_of_both_strands_reads_the_other_strand_as_the_mirrored_tokens():
+    forward = codes("ACGTTGACCATGCATTACGGA")
+    for both, same in ((True, True), (False, False)):
+        stem = ConvStem(20, 7, 1, both_strands=both)
+        a, b = stem(forward).tokens, stem(reverse_complement(forward)).tokens.flip(1)
+        assert torch.allclose(a, b, atol=1e-5) == same
+
+
+def test_a_stem_of_both_strands_takes_the_better_strand():
+    stem = ConvStem(1, 3, 1, both_strands=True)
+    with torch.no_grad():
+        stem.first.weight.copy_(one_hot(codes("AAC").long())[0][None])  # 3 on AAC, and 3 on GTT
+        stem.first.bias.zero_()
+    for word in ("AAC", "GTT"):
+        assert stem._sites(one_hot(codes(word)))[0, 0, 1].item() == pytest.approx(3)
+    assert stem._sites(one_hot(codes("CAA")))[0, 0, 1].item() == pytest.approx(1)
 
 
 def test_kmer_tokens_by_hand():

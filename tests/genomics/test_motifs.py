@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from zoo.domain.errors import InputError
-from zoo.genomics.motifs import Motif, Sites, reverse_complement, spell
+from zoo.genomics.motifs import Motif, Sites, bits_against, informative_span, reverse_complement, spell
 
 COUNTS = hnp.arrays(
     float,
@@ -23,6 +23,21 @@ def test_information_by_hand():
     assert motif.consensus == "AMNV"
 
 
+@pytest.mark.parametrize(
+    ("bits", "span"),
+    [
+        ([0, 2, 2, 2, 2, 0, 0], (1, 5)),
+        ([2, 2, 2, 2, 0, 0, 0, 0, 1], (0, 9)),  # four columns of nothing are still one motif's
+        ([2, 2, 2, 2, 0, 0, 0, 0, 0, 1], (0, 4)),  # five are not, unless what follows
+        ([2, 2, 2, 2, 0, 0, 0, 0, 0, 2, 2, 2], (0, 12)),  # could be a half-site
+        ([1, 1, 0, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0, 0, 0, 0, 1], (7, 11)),
+        ([0.1, 0.1], (0, 2)),
+    ],
+)
+def test_the_informative_span_has_no_loose_ends(bits, span):
+    assert informative_span(bits, 0.2) == span
+
+
 def test_a_column_without_counts_is_uniform():
     motif = Motif("m", [[0, 0, 0, 0], [1, 0, 0, 0]])
     np.testing.assert_array_equal(motif.ppm[0], 0.25)
@@ -34,12 +49,13 @@ def test_log_odds_by_hand():
     np.testing.assert_allclose(weights, np.log2([[3.25, 0.25, 0.25, 0.25]]) - 2 + 2)
 
 
-def test_trim_cuts_the_ends_only():
-    rows = {"low": [3, 3, 3, 3], "high": [12, 0, 0, 0]}
-    motif = Motif("m", [rows[r] for r in ("low", "high", "low", "high", "low", "low")])
-    np.testing.assert_array_equal(motif.trim(0.5).counts, motif.counts[1:4])
-    assert len(Motif("m", [rows["low"]] * 3).trim(0.5)) == 3  # all alike: nothing to prefer
-    assert len(Motif("m", [rows["low"], [6, 2, 2, 2]]).trim(1.9)) == 1
+def test_bits_against_a_background_by_hand():
+    gc_rich = np.array([0.1, 0.4, 0.4, 0.1])
+    n = 1e6  # chance gives next to nothing
+    counts = n * np.array([[0.1, 0.4, 0.4, 0.1], [0, 1, 0, 0], [0.25, 0.25, 0.25, 0.25]])
+    by_hand = [0, np.log2(1 / 0.4), 0.5 * np.log2(0.25 / 0.1) + 0.5 * np.log2(0.25 / 0.4)]
+    np.testing.assert_allclose(bits_against(counts, gc_rich), by_hand, atol=1e-4)
+    assert bits_against(np.array([[2.0, 0, 0, 0]]), np.full(4, 0.25)) < 0.5  # two sites prove little
 
 
 @settings(deadline=None, max_examples=60)

@@ -6,7 +6,7 @@ from tests.genomics.planting import markov
 from zoo.domain.errors import InputError
 from zoo.genomics.enrichment import enrichment, fisher_greater
 from zoo.genomics.motifs import UNIFORM, Motif, Sites
-from zoo.genomics.scan import base_frequencies, best_scores, position_scores, scan, score_tail
+from zoo.genomics.scan import base_frequencies, position_scores, scan, score_tail
 
 GATA = Motif("gata", [[1, 1, 97, 1], [97, 1, 1, 1], [1, 1, 1, 97], [97, 1, 1, 1], [70, 5, 20, 5], [5, 5, 80, 10]])
 
@@ -46,6 +46,15 @@ def test_sites_on_both_strands_in_their_coordinates():
         [1, 5, 11, "-", "GATAAG"],
     ]
 
+    as_written = scan([GATA], codes, threshold=1e-3, stranded=True)
+    assert as_written.sequence.tolist() == [0] and as_written.strand == ("+",)
+
+
+def test_a_motif_too_short_for_the_threshold_has_its_best_word_as_sites():
+    codes = encode("CCCCAGATAAGCCCC", "CCCCAGATACGCCCC")
+    sites = scan([GATA], codes, threshold=1e-9)
+    assert sites.sequence.tolist() == [0] and sites.matched == ("GATAAG",)
+
 
 def test_palindromes_count_once():
     motif = Motif("ebox", 9 * np.eye(4)[[1, 0, 1, 2, 3, 2]])
@@ -79,13 +88,6 @@ def test_pvalues_are_honest_under_the_background():
     found = len(scan([sp1], codes, base_frequencies(codes), threshold=1e-3))
     assert found <= 1e-3 * tested * 1.3
     assert len(scan([sp1], codes, UNIFORM, threshold=1e-3)) > 3 * 1e-3 * tested  # why the background matters
-
-
-def test_best_scores():
-    codes = encode("CCCCAGATAAGCCCC", "NNNNNNNNNNNNNNN")
-    best = best_scores(GATA, codes)
-    assert best[0] == pytest.approx(GATA.log_odds().max(1).sum(), abs=0.05)
-    assert best[1] == -np.inf
 
 
 def test_fisher_is_scipys():

@@ -69,7 +69,7 @@ class PlantedPromoters(PromoterData):
 
     def __init__(
         self,
-        num_sequences: int = 6000,
+        num_sequences: int = 12000,
         length: int = 150,
         shuffle_labels: bool = False,
         batch_size: int = 64,

@@ -19,7 +19,7 @@ from zoo.genomics.merge import Discovery, Trial, assemble, merge_same
 from zoo.genomics.motifs import Motif
 from zoo.genomics.refine import Candidate, distinct, refine, weighted_sites
 from zoo.genomics.scan import base_frequencies
-from zoo.genomics.seeds import best_seed
+from zoo.genomics.seeds import Seed, best_seed
 from zoo.genomics.seqlets import Seqlets
 from zoo.genomics.windows import Windows, best_sites, control_windows, erase, seqlet_windows
 
@@ -37,6 +37,7 @@ def discover(
     seqlets: Seqlets,
     background: UInt8[np.ndarray, "m length_b"],
     max_motifs: int = 10,
+    stranded: bool = False,
     seed: int = 0,
 ) -> tuple[Discovery, ...]:
     """The motifs of the seqlets, the best supported first; none where chance would do as well.
@@ -44,8 +45,9 @@ def discover(
     codes:      the sequences the seqlets were found in.
     background: sequences without the motifs (the negatives), of any length; may have no rows. Controls are drawn
                 from them and, clear of every seqlet, from `codes`.
+    stranded:   read the strand as written alone (sequences anchored at a TSS), and not both.
 
-    Each motif is read in the direction of most of its sites, trimmed to columns of 0.2 bits and more, has at
+    Each motif is read in the direction of most of its sites, trimmed to columns of 0.1 bits and more, has at
     least 6 bits and 10 sites, and passes q < 0.05 on sequences kept apart. **Condition**: these p-values take
     sequences as independent; copies of one repeat in both parts make anything look confirmed.
     """
@@ -54,8 +56,8 @@ def discover(
     if len(seqlets) < MIN_SITES:
         return ()
     rng = np.random.default_rng(seed)
-    windows = seqlet_windows(codes, _highest(seqlets, MAX_SEQLETS))
-    controls = control_windows(codes, seqlets, background, int(CONTROLS_PER_SEQLET * len(windows)), rng)
+    windows = seqlet_windows(codes, _highest(seqlets, MAX_SEQLETS), stranded)
+    controls = control_windows(codes, seqlets, background, int(CONTROLS_PER_SEQLET * len(windows)), rng, stranded)
     if len(controls) < MIN_SITES:
         return ()
     apart = rng.random(len(codes) + len(background)) < HELD_OUT
@@ -69,7 +71,7 @@ def discover(
     confirmed.sort(key=lambda t: (t.evidence.pvalue, -t.evidence.n_with_pos))
     found = (
         assemble(group, windows, codes.shape[1], letters, number)
-        for number, group in enumerate(merge_same(confirmed), start=1)
+        for number, group in enumerate(merge_same(confirmed, stranded), start=1)
     )
     return tuple(d for d in found if _is_motif(d.motif))  # counted again over all sequences, it may fall short
 
@@ -101,11 +103,18 @@ def _search(
         if candidate is not None and _is_motif(candidate.motif):
             evidence = _evidence(candidate, windows[pos_apart], controls[neg_apart])
             tested.append(Trial(candidate, evidence, *weighted_sites(candidate.weights, windows, controls)))
+            before = _with_word(seed, windows)
             windows, controls = (erase(candidate.weights, candidate.threshold, w) for w in (windows, controls))
             if evidence.pvalue <= FDR:
                 failures, confirmed = 0, confirmed + 1
+            if before / 2 < _with_word(seed, windows) < before:
+                continue  # it grew into another motif than the one that it came from, which still waits
         windows, controls = (erase(seed.weights(), seed.full_score, w) for w in (windows, controls))
     return tested
+
+
+def _with_word(seed: Seed, windows: Windows) -> int:
+    return int((best_sites(seed.weights(), windows).score >= seed.full_score).sum())
 
 
 def _is_motif(motif: Motif) -> bool:

@@ -67,15 +67,25 @@ class ConvStem(Embedding):
     The first kernels are the length of a binding site, so that the attention above them relates sites, not letters
     (as the stems of Enformer and SATORI do). Padding stays exactly zero, so a sequence gives the same tokens whatever
     it is padded to.
+
+    both_strands: each wide kernel reads its window on either strand and the better counts (DeepBind, Alipanahi et al.
+    2015), so that one kernel does for a site in both directions, and which direction it was is not passed on.
     """
 
     def __init__(
-        self, dim: int, kernel: int = 15, layers: int = 2, inner_kernel: int = 5, stride: int = 1, dropout: float = 0.0
+        self,
+        dim: int,
+        kernel: int = 15,
+        layers: int = 2,
+        inner_kernel: int = 5,
+        stride: int = 1,
+        both_strands: bool = False,
+        dropout: float = 0.0,
     ):
         super().__init__()
         if wrong := self.problems(kernel, inner_kernel):
             raise ValueError(wrong[0])
-        self.stride = stride
+        self.stride, self.both_strands = stride, both_strands
         self.first = nn.Conv1d(4, dim, kernel, padding=kernel // 2)
         self.rest = nn.ModuleList(
             nn.Conv1d(dim, dim, inner_kernel, padding=inner_kernel // 2) for _ in range(layers - 1)
@@ -96,7 +106,7 @@ class ConvStem(Embedding):
         codes = F.pad(codes, (0, -codes.shape[1] % self.stride), value=PAD)
         present = codes != PAD
         keep = present[:, None].float()
-        x = F.gelu(self._norm(0, self.first(one_hot(codes)))) * keep
+        x = F.gelu(self._norm(0, self._sites(one_hot(codes)))) * keep
         for i, convolution in enumerate(self.rest, start=1):
             x = x + F.gelu(self._norm(i, convolution(x))) * keep
         if self.stride > 1:
@@ -106,6 +116,13 @@ class ConvStem(Embedding):
         mask = None if bool(present.all()) else Padding(present)
         half = self.first.kernel_size[0] // 2 + sum(c.kernel_size[0] // 2 for c in self.rest)
         return Tokens(self.dropout(x.transpose(1, 2)), mask, self.stride, half, half)
+
+    def _sites(self, bases: Float[Tensor, "B 4 L"]) -> Float[Tensor, "B D L"]:
+        forward = self.first(bases)
+        if not self.both_strands:
+            return forward
+        turned = self.first.weight.flip(1, 2)  # ACGT backwards is the complement
+        return torch.maximum(forward, F.conv1d(bases, turned, self.first.bias, padding=self.first.padding))
 
     def _norm(self, i: int, x: Float[Tensor, "B D L"]) -> Float[Tensor, "B D L"]:
         return self.norms[i](x.transpose(1, 2)).transpose(1, 2)

@@ -105,7 +105,10 @@ def explain(
         chosen = take(discovery, np.random.default_rng(seed).permutation(len(discovery))[:MAX_DISCOVERY])
     seen = attention_evidence(model, torch.from_numpy(chosen.codes))
     seqlets = find_seqlets(seen.score.numpy().astype(float), chosen.codes != PAD, seed=seed)
-    found = discover(np.minimum(chosen.codes, 4), seqlets, np.minimum(background.codes, 4), seed=seed)
+    stranded = model.strands == "given"
+    found = discover(
+        np.minimum(chosen.codes, 4), seqlets, np.minimum(background.codes, 4), stranded=stranded, seed=seed
+    )
     motifs = [d.motif for d in found]
     tested = _tested(model, motifs, test)
     names = [m.name for m in motifs]
@@ -133,7 +136,7 @@ def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Te
         *plain,
         positive.lengths,
         positive.names,
-        *(scan(motifs, codes, letters) for codes in plain),
+        *(scan(motifs, codes, letters, stranded=model.strands == "given") for codes in plain),
         *(attention_evidence(model, torch.from_numpy(part.codes)) for part in (positive, negative)),
         letters,
     )
@@ -209,7 +212,7 @@ def _assemble(
     return Insight(headline, tuple(tables), tuple(figures), files, scores)
 
 
-POSITION_CAPTION = "Sites (p < 1e-4 on either strand) in the test sequences."
+POSITION_CAPTION = "Sites (p < 1e-4) in the test sequences."
 EVIDENCE_CAPTION = "Mean attention x gradient at each position of the test sequences, all layers and heads."
 PLANTED_CAPTION = (
     "Found: among the five best matches of a confirmed motif is, at q < 0.05, a matrix of the factor or of its "

@@ -1,7 +1,8 @@
 """Does the model need the motif? Its sites are destroyed, and so are windows of the same size elsewhere.
 
 A window is destroyed by permuting its own bases, so that composition stays: a model that merely counts G and C loses
-nothing (drawing new bases instead would make every GC-rich motif look needed).
+nothing (drawing new bases instead would make every GC-rich motif look needed). Short sites are destroyed together with
+their neighbours: permuting the bases of TATAAA alone gives something like it too often.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
 
 REPEATS = 4  # different permutations of each window, averaged
 MIN_SEQUENCES = 6
+MIN_WIDTH = 12  # bases destroyed, at least
 
 
 @dataclass(frozen=True)
 class Knockout:
-    """fall: mean fall of the logit when the bases of the motif's best site are permuted. elsewhere: the same for a
-    window of that width at a random place of the same sequence, clear of the site where there is room.
+    """fall: mean fall of the logit when the bases of the motif's best site (and its neighbours', to `MIN_WIDTH`) are
+    permuted. elsewhere: the same for a window of that width at a random place of the same sequence, clear of the site where there is room.
     pvalue: one-sided Wilcoxon signed-rank over the sequences that the first fall exceeds the second.
     qvalue: Benjamini-Hochberg over the motifs.
     """
@@ -69,8 +71,10 @@ def _knockout(model, codes, sites, name, max_sequences, rng) -> Knockout:
         return Knockout(name, len(rows), float("nan"), float("nan"), 1.0, 1.0)
     starts = np.array([sites.start[best[r]] for r in rows])
     width = int(sites.end[best[rows[0]]] - starts[0])
-    whole = logits(model, torch.from_numpy(codes[rows])).numpy()
     lengths = (codes[rows] < 5).sum(1)
+    wide = min(max(width, MIN_WIDTH), int(lengths.min()))
+    starts, width = np.clip(starts - (wide - width) // 2, 0, lengths - wide), wide
+    whole = logits(model, torch.from_numpy(codes[rows])).numpy()
     at_site = whole - _destroyed(model, codes[rows], starts, width, rng)
     other = [_clear_of(int(start), width, int(n), rng) for start, n in zip(starts, lengths, strict=True)]
     elsewhere = whole - _destroyed(model, codes[rows], np.array(other), width, rng)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from zoo.genomics.enrichment import Enrichment
-from zoo.genomics.motifs import UNKNOWN, Motif, Sites, informative_span, spell
+from zoo.genomics.motifs import UNKNOWN, Motif, Sites, bits_against, informative_span, spell
 from zoo.genomics.refine import LOCAL_FDR, MIN_COLUMN_BITS, Candidate
 from zoo.genomics.scan import gridded, score_tail
 from zoo.genomics.windows import BestSites, Windows, column_counts
@@ -62,12 +62,12 @@ class Alignment:
         return self.similarity >= 0.85 and self.shared >= 0.75 and self.balance >= 0.65
 
 
-def align(first: Motif, second: Motif, min_overlap: int = 5) -> Alignment:
-    """The best alignment over all offsets and both strands, by similarity times what is shared."""
+def align(first: Motif, second: Motif, min_overlap: int = 5, stranded: bool = False) -> Alignment:
+    """The best alignment over all offsets and (unless `stranded`) both strands, by similarity times what is shared."""
     information = first.total_information, second.total_information
     balance = min(information) / max(max(information), 1e-9)
     best = Alignment(0, False, 0.0, 0.0, balance)
-    for minus in (False, True):
+    for minus in (False,) if stranded else (False, True):
         other = second.reverse_complement() if minus else second
         for offset in range(min_overlap - len(other), len(first) - min_overlap + 1):
             here = slice(max(offset, 0), min(offset + len(other), len(first)))
@@ -82,14 +82,14 @@ def align(first: Motif, second: Motif, min_overlap: int = 5) -> Alignment:
     return best
 
 
-def merge_same(candidates: list[Trial]) -> list[list[tuple[Trial, Alignment]]]:
+def merge_same(candidates: list[Trial], stranded: bool = False) -> list[list[tuple[Trial, Alignment]]]:
     """Groups of candidates that are the same motif, each headed by its best (the first given), to which the
     others are aligned."""
     groups: list[list[tuple[Trial, Alignment]]] = []
     for tested in candidates:
         motif = tested.candidate.motif
         for group in groups:
-            lie = align(group[0][0].candidate.motif, motif)
+            lie = align(group[0][0].candidate.motif, motif, stranded=stranded)
             if lie.same:
                 group.append((tested, lie))
                 break
@@ -114,7 +114,7 @@ def assemble(
     if weight[minus].sum() > weight[~minus].sum():
         minus = ~minus
     counts = column_counts(windows[window].codes_at(column, width, minus), weight)
-    first, last = informative_span(Motif("", counts).information, MIN_COLUMN_BITS)
+    first, last = informative_span(bits_against(counts, letters), MIN_COLUMN_BITS)
     column = column + np.where(minus, width - last, first)
     motif = Motif("", counts[first:last])
     motif = motif.renamed(f"{number}-{motif.consensus}")

@@ -101,11 +101,6 @@ class Motif:
         """The same motif, read on the other strand."""
         return Motif(self.name, self.counts[::-1, ::-1])
 
-    def trim(self, min_bits: float = 0.3) -> Motif:
-        """Without the outer columns that hold less than `min_bits`. One column, the best, always stays."""
-        start, end = informative_span(self.information, min_bits)
-        return Motif(self.name, self.counts[start:end])
-
     def log_odds(
         self, background: Float[np.ndarray, " 4"] = UNIFORM, pseudocount: float = 0.5
     ) -> Float[np.ndarray, "width 4"]:
@@ -115,10 +110,36 @@ class Motif:
         return np.log2(p / background)
 
 
+def bits_against(
+    counts: Float[np.ndarray, "width 4"], background: Float[np.ndarray, " 4"]
+) -> Float[np.ndarray, " width"]:
+    """Relative entropy of each column to `background`, bits, less what chance gives a column of that many sites:
+    3 / (2 ln 2 n) (Schneider et al. 1986, equation A1). Not below zero."""
+    n = counts.sum(1)
+    p = (counts + 0.25) / (n[:, None] + 1)
+    bits = (p * np.log2(p / background)).sum(1) - 3 / (2 * np.log(2) * (n + 1))
+    return np.maximum(bits, 0)
+
+
+LOOSE_GAP = 4
+HALF_SITE_BITS = 6.0
+
+
 def informative_span(bits: Float[np.ndarray, " width"], min_bits: float) -> tuple[int, int]:
-    """(start, end) from the first to after the last column with at least `min_bits`."""
+    """(start, end) from the first to after the last column with at least `min_bits`.
+
+    An end that `LOOSE_GAP` columns without information part from the rest belongs to the motif only if it could be
+    a half-site: at least `HALF_SITE_BITS`. Else it is a neighbour's blur, and its gap would add noise to every score.
+    """
+    bits = np.asarray(bits)
     kept = np.flatnonzero(bits >= min(min_bits, bits.max()))
-    return int(kept[0]), int(kept[-1]) + 1
+    islands = np.split(kept, np.flatnonzero(np.diff(kept) - 1 > LOOSE_GAP) + 1)
+    while len(islands) > 1:
+        weakest = min((0, -1), key=lambda end: bits[islands[end]].sum())
+        if bits[islands[weakest]].sum() >= HALF_SITE_BITS:
+            break
+        islands.pop(weakest)
+    return int(islands[0][0]), int(islands[-1][-1]) + 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,7 @@ class _Site:
 
 
 def plant(
-    num_sequences: int = 6000,
+    num_sequences: int = 12000,
     length: int = 150,
     singles: Sequence[str] = SINGLES,
     pairs: Sequence[tuple[str, str, int]] = PAIRS,

@@ -13,11 +13,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.isotonic import IsotonicRegression
 
-from zoo.genomics.motifs import Motif, informative_span
+from zoo.genomics.motifs import Motif, bits_against, informative_span
 from zoo.genomics.seeds import Seed
 from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, column_counts
 
-MIN_COLUMN_BITS = 0.2
+MIN_COLUMN_BITS = 0.1
 LOCAL_FDR = 0.5  # a place this likely to be chance is no longer called a site
 _ROUNDS = 15
 _PSEUDOCOUNT = 1.0
@@ -44,7 +44,7 @@ def refine(seed: Seed, seqlets: Windows, controls: Windows, background: Float[np
     for _ in range(_ROUNDS):
         if weight.sum() < 2:
             return None
-        motif = aligned(seqlets, sites, weight, width)
+        motif = aligned(seqlets, sites, weight, width, background)
         before = weight
         sites, weight = weighted_sites(motif.log_odds(background, _PSEUDOCOUNT), seqlets, controls)
         width = len(motif)
@@ -79,14 +79,19 @@ def true_share(
     return np.maximum(0.0, 1 - own.sum() / len(control) * (1 - p) / p)
 
 
-def aligned(windows: Windows, sites: BestSites, weight: Float[np.ndarray, " n"], width: int) -> Motif:
+def aligned(
+    windows: Windows,
+    sites: BestSites,
+    weight: Float[np.ndarray, " n"],
+    width: int,
+    background: Float[np.ndarray, " 4"],
+) -> Motif:
     """Weighted counts of the sites, read out as far as MAX_WIDTH allows on both sides, then trimmed."""
     extra = (MAX_WIDTH - width) // 2
     used = np.flatnonzero(weight > 0.01)
     codes = windows[used].codes_at(sites.column[used] - extra, width + 2 * extra, sites.minus[used])
     counts = column_counts(codes, weight[used])
-    bits = Motif("", counts + 0.25).information  # a column seen in two windows is not worth two bits
-    start, end = informative_span(bits, MIN_COLUMN_BITS)
+    start, end = informative_span(bits_against(counts, background), MIN_COLUMN_BITS)
     return Motif("candidate", counts[start:end])
 
 

@@ -50,11 +50,12 @@ def position_scores(
     return scores
 
 
-def both_strands(
-    weights: Float[np.ndarray, "width 4"], codes: UInt8[np.ndarray, "n length"]
-) -> Float[np.ndarray, "2 n length-width+1"]:
-    """`position_scores` of the motif (first) and of its reverse complement."""
-    return np.stack([position_scores(weights, codes), position_scores(weights[::-1, ::-1], codes)])
+def strand_scores(
+    weights: Float[np.ndarray, "width 4"], codes: UInt8[np.ndarray, "n length"], stranded: bool = False
+) -> Float[np.ndarray, "strands n length-width+1"]:
+    """`position_scores` of the motif and, unless `stranded`, of its reverse complement."""
+    read = [weights] if stranded else [weights, weights[::-1, ::-1]]
+    return np.stack([position_scores(w, codes) for w in read])
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,25 +100,28 @@ def scan(
     codes: UInt8[np.ndarray, "n length"],
     background: Float[np.ndarray, " 4"] = UNIFORM,
     threshold: float = 1e-4,
+    stranded: bool = False,
 ) -> Sites:
-    """Every place where a motif's p-value is at most `threshold`, on either strand.
+    """Every place where a motif's p-value is at most `threshold`, on either strand, or as written if `stranded`.
 
+    Of a motif too short for such a p-value (six columns, at best 4^-6) the highest-scoring words are the sites.
     background: base frequencies (`base_frequencies` of the scanned or of control sequences). Windows that touch
     N or padding are not sites. A palindrome is reported once, on the strand that scores higher (+ if equal). The
     p-value is that of one position on one strand of independent bases: expect 2 * length * p sites by chance, and
     more where the sequence is not independent (CpG islands, repeats): `zoo.genomics.enrichment` is the test to trust.
     """
     _check_distinct(motifs)
-    return Sites.concatenate(_scan_one(motif, codes, background, threshold) for motif in motifs)
+    return Sites.concatenate(_scan_one(motif, codes, background, threshold, stranded) for motif in motifs)
 
 
-def _scan_one(motif: Motif, codes: np.ndarray, background: np.ndarray, threshold: float) -> Sites:
+def _scan_one(motif: Motif, codes: np.ndarray, background: np.ndarray, threshold: float, stranded: bool) -> Sites:
     width, weights = len(motif), gridded(motif.log_odds(background))
     tail = score_tail(weights, background)
-    strands = both_strands(weights, codes)
+    threshold = max(threshold, float(tail.tail[-1]))
+    strands = strand_scores(weights, codes, stranded)
     strands[:, _touches_unknown(codes, width)] = -np.inf
-    minus = strands[1] > strands[0] + 1e-4
-    best = np.where(minus, strands[1], strands[0])
+    minus = strands[-1] > strands[0] + 1e-4
+    best = np.where(minus, strands[-1], strands[0])
     sequence, start = np.nonzero(best >= tail.score(threshold) - _BIN)
     score, minus = best[sequence, start].astype(float), minus[sequence, start]
     pvalue = tail.pvalue(score)
@@ -127,17 +131,6 @@ def _scan_one(motif: Motif, codes: np.ndarray, background: np.ndarray, threshold
     words[minus] = reverse_complement(words[minus])
     strand = tuple(np.where(minus, "-", "+").tolist())
     return Sites((motif.name,) * len(start), sequence, start, start + width, strand, score, pvalue, spell(words))
-
-
-def best_scores(
-    motif: Motif, codes: UInt8[np.ndarray, "n length"], background: Float[np.ndarray, " 4"] = UNIFORM
-) -> Float[np.ndarray, " n"]:
-    """Each sequence's best log-odds on either strand, bits; -inf where no window is free of N."""
-    if codes.shape[1] < len(motif):
-        return np.full(len(codes), -np.inf)
-    scores = both_strands(gridded(motif.log_odds(background)), codes).max(0)
-    scores[_touches_unknown(codes, len(motif))] = -np.inf
-    return scores.max(1).astype(float)
 
 
 def _touches_unknown(codes: np.ndarray, width: int) -> np.ndarray:

@@ -89,7 +89,7 @@ def best_seed(seqlets: Windows, controls: Windows) -> Seed | None:
 
 
 def _windows_with_word(windows: Windows, gap: int) -> Int[np.ndarray, " words"]:
-    """For each word (the smaller of it and its reverse complement), how many windows hold it."""
+    """For each word (the smaller of it and its reverse complement, unless stranded), how many windows hold it."""
     codes = windows.codes.astype(np.int16)
     allowed = windows.starts(2 * TRIPLET + gap)
     word = np.zeros((len(codes), allowed.stop - allowed.start), np.int16)
@@ -101,7 +101,7 @@ def _windows_with_word(windows: Windows, gap: int) -> Int[np.ndarray, " words"]:
         unknown |= base == UNKNOWN
         word = word * 4 + base
         mirror += (3 - base) << (2 * i)
-    smaller = np.where(unknown, _WORDS, np.minimum(word, mirror))
+    smaller = np.where(unknown, _WORDS, word if windows.stranded else np.minimum(word, mirror))
     smaller.sort(axis=1)
     first = np.ones(smaller.shape, bool)
     first[:, 1:] = smaller[:, 1:] != smaller[:, :-1]

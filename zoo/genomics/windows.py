@@ -7,13 +7,13 @@ let a long motif come out whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from zoo.genomics.motifs import UNKNOWN, reverse_complement
-from zoo.genomics.scan import both_strands
+from zoo.genomics.scan import strand_scores
 from zoo.genomics.seqlets import Seqlets
 
 MAX_WIDTH = 30  # columns of the longest motif sought
@@ -23,17 +23,21 @@ FLANK = MARGIN + MAX_WIDTH // 2
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """codes: [n, core + 2 FLANK]; sequence and start say where column 0 lies (start may be negative)."""
+    """codes: [n, core + 2 FLANK]; sequence and start say where column 0 lies (start may be negative).
+
+    stranded: sites are sought on the strand as written alone.
+    """
 
     codes: UInt8[np.ndarray, "n width"]
     sequence: Int[np.ndarray, " n"]
     start: Int[np.ndarray, " n"]
+    stranded: bool = False
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def __getitem__(self, index) -> Windows:
-        return Windows(self.codes[index], self.sequence[index], self.start[index])
+        return replace(self, codes=self.codes[index], sequence=self.sequence[index], start=self.start[index])
 
     def starts(self, width: int) -> slice:
         """Columns at which a site of `width` may start, so that its centre belongs to the window."""
@@ -62,10 +66,9 @@ class BestSites:
 
 
 def best_sites(weights: Float[np.ndarray, "width 4"], windows: Windows) -> BestSites:
-    """Highest log-odds over the allowed starts and both strands, one for each window."""
+    """Highest log-odds over the allowed starts and strands, one for each window."""
     allowed = windows.starts(len(weights))
-    plus, minus = both_strands(weights, windows.codes)
-    strands = np.stack([plus[:, allowed], minus[:, allowed]], axis=1)  # [n, 2, starts]
+    strands = np.stack(strand_scores(weights, windows.codes, windows.stranded), axis=1)[:, :, allowed]
     flat = strands.reshape(len(strands), -1)
     best = flat.argmax(1)
     strand, column = np.divmod(best, strands.shape[2])
@@ -75,17 +78,17 @@ def best_sites(weights: Float[np.ndarray, "width 4"], windows: Windows) -> BestS
 def erase(weights: Float[np.ndarray, "width 4"], threshold: float, windows: Windows) -> Windows:
     """The windows with every site that scores at least `threshold` overwritten by N."""
     width = len(weights)
-    hit = (both_strands(weights, windows.codes) >= threshold).any(0)
+    hit = (strand_scores(weights, windows.codes, windows.stranded) >= threshold).any(0)
     covered = np.zeros(windows.codes.shape, bool)
     for j in range(width):
         covered[:, j : j + hit.shape[1]] |= hit
-    return Windows(np.where(covered, UNKNOWN, windows.codes), windows.sequence, windows.start)
+    return replace(windows, codes=np.where(covered, UNKNOWN, windows.codes))
 
 
-def seqlet_windows(codes: UInt8[np.ndarray, "n length"], seqlets: Seqlets) -> Windows:
+def seqlet_windows(codes: UInt8[np.ndarray, "n length"], seqlets: Seqlets, stranded: bool = False) -> Windows:
     """A window around each seqlet, N beyond the ends of the sequence. Seqlets must be of equal width."""
     core = int(seqlets.end[0] - seqlets.start[0])
-    return _cut(codes, seqlets.sequence, seqlets.start, core)
+    return replace(_cut(codes, seqlets.sequence, seqlets.start, core), stranded=stranded)
 
 
 def control_windows(
@@ -94,6 +97,7 @@ def control_windows(
     background: UInt8[np.ndarray, "m length_b"],
     n_windows: int,
     rng: np.random.Generator,
+    stranded: bool = False,
 ) -> Windows:
     """Up to `n_windows` windows whose cores lie clear of every seqlet: half of them from the same sequences,
     half from `background` (all from one where the other has too few). Cores do not overlap and hold no N."""
@@ -115,7 +119,7 @@ def control_windows(
         chosen = np.sort(rng.permutation(len(rows))[:n])
         cut = _cut(source, rows[chosen], starts[chosen], core)
         parts.append(Windows(cut.codes, cut.sequence + shift, cut.start))
-    return Windows(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("codes", "sequence", "start")))
+    return Windows(*(np.concatenate([getattr(p, f) for p in parts]) for f in ("codes", "sequence", "start")), stranded)
 
 
 def _tile(codes: np.ndarray, taken: np.ndarray, core: int, rng: np.random.Generator) -> tuple:
