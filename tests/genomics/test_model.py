@@ -87,17 +87,15 @@ def test_kmer_tokens_by_hand():
     assert tokens.tolist() == [1, 6, 11, 16, 16]  # AC CG GT TN N-
 
 
-def test_shifting_keeps_lengths_and_fills_with_unknown_bases():
-    model = detector(shift=3).train()
-    x = codes(*TEXTS)
-    seen = set()
-    for _ in range(50):
-        moved = model._augmented(x)
-        assert torch.equal(moved == PAD, x == PAD)
-        row = "".join("ACGTN"[c] for c in moved[0])
-        offset = next(s for s in range(-3, 4) if row == ("N" * -s + TEXTS[0] + "N" * s)[max(s, 0) : max(s, 0) + 21])
-        seen.add(offset)
-    assert seen == set(range(-3, 4))
+def test_mutation_redraws_its_share_of_the_bases_in_training_alone():
+    model = detector(mutation=0.2).train()
+    x = torch.zeros(200, 100, dtype=torch.uint8)
+    x[:, 90:] = PAD
+    moved = model._augmented(x)
+    assert torch.equal(moved == PAD, x == PAD)
+    changed = (moved != x)[:, :90].float().mean().item()
+    assert changed == pytest.approx(0.2 * 3 / 4, abs=0.01)  # one in four draws the same base
+    assert torch.equal(model.eval()(x), detector()(x))
 
 
 def test_evidence_of_a_token_lies_on_the_bases_that_it_sees():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
+from scipy.optimize import linear_sum_assignment
 
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.genomics import pictures
@@ -143,32 +144,37 @@ def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Te
 
 
 def recovered(planted: Planted, results: list[Confirmed]) -> pd.DataFrame:
-    """One row for each planted factor: the confirmed motif one of whose five best matches is, at q < 0.05, the
-    factor's matrix, another of the factor, or one of its JASPAR family (where the family is specific)."""
+    """One row for each planted factor with the confirmed motif that it was found as, if it was.
+
+    A motif may stand for a factor if one of its five best matches is, at q < 0.05, the factor's matrix, another of
+    the factor, or one of its JASPAR family (where the family is specific). It can stand for one factor only; as many
+    as possible are matched, at the lowest q.
+    """
+    confirmed = [r for r in results if r.confirmed]
+    hits = [[_best_hit(factor.reference, r) for r in confirmed] for factor in planted.factors]
+    gain = np.array([[0 if hit is None else 1000 - np.log10(hit.qvalue + 1e-300) for hit in row] for row in hits])
+    taken = dict(zip(*linear_sum_assignment(gain.reshape(len(hits), len(confirmed)), maximize=True), strict=True))
     rows = []
-    for factor in planted.factors:
-        reference = factor.reference
-        hits = [
-            (hit.qvalue, r.motif.name, hit.name)
-            for r in results
-            if r.confirmed
-            for hit in r.matches
-            if hit.qvalue < 0.05 and _same(hit, reference)
-        ]
-        q, motif, name = min(hits, default=(float("nan"), "", ""))
+    for i, factor in enumerate(planted.factors):
+        hit = hits[i][taken[i]] if i in taken else None
         rows.append(
             {
                 "factor": factor.name,
-                "matrix": reference.matrix_id,
-                "family": reference.family,
+                "matrix": factor.reference.matrix_id,
+                "family": factor.reference.family,
                 "planted as": factor.role,
                 "tells the classes apart": "yes" if factor.name in planted.predictive else "no",
-                "found as": motif,
-                "by its match to": name,
-                "match q": q,
+                "found as": confirmed[taken[i]].motif.name if hit else "",
+                "by its match to": hit.name if hit else "",
+                "match q": hit.qvalue if hit else float("nan"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _best_hit(reference: Reference, result: Confirmed) -> Match | None:
+    hits = [hit for hit in result.matches if hit.qvalue < 0.05 and _same(hit, reference)]
+    return min(hits, key=lambda hit: hit.qvalue, default=None)
 
 
 def _assemble(
@@ -216,7 +222,7 @@ POSITION_CAPTION = "Sites (p < 1e-4) in the test sequences."
 EVIDENCE_CAPTION = "Mean attention x gradient at each position of the test sequences, all layers and heads."
 PLANTED_CAPTION = (
     "Found: among the five best matches of a confirmed motif is, at q < 0.05, a matrix of the factor or of its "
-    "JASPAR family."
+    "JASPAR family. One motif stands for one factor."
 )
 COVERAGE_TITLE = "Does the evidence land on the known sites?"
 MOTIF_CAPTION = (

@@ -28,7 +28,8 @@ MIN_WIDTH = 12  # bases destroyed, at least
 @dataclass(frozen=True)
 class Knockout:
     """fall: mean fall of the logit when the bases of the motif's best site (and its neighbours', to `MIN_WIDTH`) are
-    permuted. elsewhere: the same for a window of that width at a random place of the same sequence, clear of the site where there is room.
+    permuted. elsewhere: the same for a window of that width at a random place of the same sequence, clear of the site
+    where there is room.
     pvalue: one-sided Wilcoxon signed-rank over the sequences that the first fall exceeds the second.
     qvalue: Benjamini-Hochberg over the motifs.
     """

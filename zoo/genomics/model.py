@@ -29,7 +29,8 @@ class PromoterDetector(DomainModule):
 
     strands: "both" where the strand means nothing (ChIP peaks): training shows either strand at random, and the two
     strands' logits are averaged otherwise. "given" for stranded, anchored sequences (promoters).
-    shift: training moves each sequence by up to so many bases, the ends filled with unknown bases.
+    mutation: share of the bases that training redraws, anew each time (EvoAug, Lee et al. 2023): what rests on one
+    base of one sequence cannot be learnt by heart.
     """
 
     def __init__(
@@ -40,12 +41,10 @@ class PromoterDetector(DomainModule):
         strands: Literal["given", "both"] = "given",
         pool_heads: int = 4,
         dropout: float = 0.1,
-        label_smoothing: float = 0.0,
-        shift: int = 0,
+        mutation: float = 0.0,
     ):
         super().__init__(backbone, optimizer)
-        self.embedding, self.strands = embedding, strands
-        self.label_smoothing, self.shift = label_smoothing, shift
+        self.embedding, self.strands, self.mutation = embedding, strands, mutation
         self.pool = AttentionPool(backbone.dim, pool_heads)
         self.head = nn.Sequential(nn.LayerNorm(backbone.dim), nn.Dropout(dropout), nn.Linear(backbone.dim, 1))
 
@@ -69,20 +68,16 @@ class PromoterDetector(DomainModule):
 
     def outcome(self, batch: Batch) -> Outcome:
         logit = self.strand_logit(self._augmented(batch.codes)) if self.training else self(batch.codes)
-        smooth = self.label_smoothing if self.training else 0.0
-        target = batch.labels * (1 - smooth) + 0.5 * smooth
-        return Outcome(F.binary_cross_entropy_with_logits(logit, target), logit.sigmoid(), batch.labels.int())
+        loss = F.binary_cross_entropy_with_logits(logit, batch.labels)
+        return Outcome(loss, logit.sigmoid(), batch.labels.int())
 
     def _augmented(self, codes: Integer[Tensor, "B L"]) -> Integer[Tensor, "B L"]:
         if self.strands == "both":
             flip = torch.rand(len(codes), 1, device=codes.device) < 0.5
             codes = torch.where(flip, reverse_complement(codes), codes)
-        if self.shift:
-            by = torch.randint(-self.shift, self.shift + 1, (len(codes), 1), device=codes.device)
-            source = torch.arange(codes.shape[1], device=codes.device) + by
-            inside = (source >= 0) & (source < codes.shape[1])
-            moved = codes.gather(1, source.clamp(0, codes.shape[1] - 1))
-            codes = torch.where(inside & (moved != PAD) | (codes == PAD), torch.where(codes == PAD, codes, moved), 4)
+        if self.mutation:
+            hit = (torch.rand(codes.shape, device=codes.device) < self.mutation) & (codes != PAD)
+            codes = torch.where(hit, torch.randint_like(codes, 4), codes)
         return codes
 
     # ---- what the verbs ask for
