@@ -22,6 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.genomics import pictures
 from zoo.genomics.attribution import Attention, attention_evidence
+from zoo.genomics.core_elements import MIN_BITS, element_sites, placed_elements
 from zoo.genomics.discover import discover
 from zoo.genomics.enrichment import Enrichment, enrichment
 from zoo.genomics.evidence import KnownSites, heads_by_motif, site_coverage
@@ -123,9 +124,10 @@ def explain(
         for m, d, e, k in zip(motifs, found, enriched, needed, strict=True)
     ]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue))
+    elements = _core_elements(tested) if stranded else None
     covered = None if known is None else site_coverage(model, positives, tested.seen, known)
     found_of_planted = None if planted is None else recovered(planted, results)
-    return _assemble(results, references, tested, covered, found_of_planted, len(seqlets))
+    return _assemble(results, references, tested, covered, found_of_planted, elements, len(seqlets))
 
 
 def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Tested:
@@ -141,6 +143,23 @@ def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Te
         *(attention_evidence(model, torch.from_numpy(part.codes)) for part in (positive, negative)),
         letters,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class CoreElements:
+    table: pd.DataFrame
+    sites: Sites
+    sites_negative: Sites
+    counts: tuple[int, int]
+
+
+def _core_elements(tested: Tested) -> CoreElements:
+    references = [r for r in load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None) if r.motif.total_information >= MIN_BITS]
+    here, there = (element_sites(references, codes, tested.letters) for codes in (tested.positive, tested.negative))
+    counts, length = (len(tested.positive), len(tested.negative)), tested.positive.shape[1]
+    evidence = tested.seen.score.numpy()
+    table = placed_elements([r.name for r in references], here, there, *counts, length, evidence)
+    return CoreElements(table, here, there, counts)
 
 
 def recovered(planted: Planted, results: list[Confirmed]) -> pd.DataFrame:
@@ -183,6 +202,7 @@ def _assemble(
     tested: Tested,
     covered: pd.DataFrame | None,
     planted: pd.DataFrame | None,
+    elements: CoreElements | None,
     num_seqlets: int,
 ) -> Insight:
     confirmed = [r for r in results if r.confirmed]
@@ -201,6 +221,12 @@ def _assemble(
         counts = (len(tested.positive), len(tested.negative))
         where = pictures.positions(tested.sites, tested.sites_negative, names, length, *counts)
         figures.append(Figure("positions", "Where the motifs sit", where, POSITION_CAPTION))
+    if elements is not None:
+        tables.append(Table("core_elements", ELEMENT_TITLE, elements.table, ELEMENT_CAPTION))
+        placed = {name: name for name in elements.table.element[elements.table.q < 0.05]}
+        if placed:
+            where = pictures.positions(elements.sites, elements.sites_negative, placed, length, *elements.counts)
+            figures.append(Figure("core_elements", ELEMENT_TITLE, where, ELEMENT_CAPTION))
     profile = pictures.mean_evidence(tested.seen.score.numpy(), tested.seen_negative.score.numpy())
     figures.append(Figure("evidence", "Where the evidence lies", profile, EVIDENCE_CAPTION))
     if covered is not None and len(covered):
@@ -223,6 +249,13 @@ EVIDENCE_CAPTION = "Mean attention x gradient at each position of the test seque
 PLANTED_CAPTION = (
     "Found: among the five best matches of a confirmed motif is, at q < 0.05, a matrix of the factor or of its "
     "JASPAR family. One motif stands for one factor."
+)
+ELEMENT_TITLE = "Core promoter elements"
+ELEMENT_CAPTION = (
+    f"{CORE_PROMOTER_RELEASE} POLII matrices on the strand as written, in the test sequences: the bases in which more "
+    "positives than negatives have a site's centre (Fisher, Bonferroni over the windows, Benjamini-Hochberg over the "
+    "elements). Not learnt, but a map of where this model's evidence should lie: evidence there over evidence at all "
+    "sites of the element."
 )
 COVERAGE_TITLE = "Does the evidence land on the known sites?"
 MOTIF_CAPTION = (

@@ -44,7 +44,9 @@ def positions(positive: Sites, negative: Sites, names: dict[str, str], length: i
         axes.set_title(label, loc="left", fontsize=9, color=INK)
         axes.tick_params(labelsize=8)
         axes.set_ylim(bottom=0)
-    rows[0, 0].legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
+    figure.legend(
+        *rows[0, 0].get_legend_handles_labels(), frameon=False, fontsize=8, ncols=2, loc="outside upper right"
+    )
     rows[-1, 0].set_xlabel("position of the site's centre in the sequence (bases from its start)", fontsize=9)
     figure.supylabel("sites per sequence and base", fontsize=9)
     return _png(figure)
