@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from zoo.domain.errors import InputError
 from zoo.genomics.jaspar import load_jaspar, match
@@ -81,3 +82,14 @@ def test_a_second_process_does_not_compile_again():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(ran.stdout) < 10  # 0.1 s from the cache, 50 s without
+
+
+def test_matching_leaves_torch_its_threads():
+    """numba sets the threads of OpenMP, and sums in another order are not bit-equal."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        match([load_jaspar()[0].motif], load_jaspar()[:30])
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

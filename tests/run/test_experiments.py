@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from realdata import MIRROR, real
 
+from zoo.run.folder import RunFolder
 from zoo.run.overrides import find_mistakes
 from zoo.run.paths import conf_dir
 from zoo.run.train import SUPPLIED, main
@@ -41,6 +42,14 @@ def test_experiment_is_checked_and_stepped_once(name, tmp_path, monkeypatch):
     assert find_mistakes(asked, conf_dir(), "train", SUPPLIED) == []
     main(asked)
     assert (tmp_path / "run" / "config.yaml").is_file()
+
+
+def test_a_run_finds_its_files_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    words("motifs", tmp_path)
+    main(["experiment=motifs", "data.positives=my.fa", *QUICK, f"hydra.run.dir={tmp_path / 'run'}"])
+    assert RunFolder.open(tmp_path / "run").config().data.positives == str(tmp_path / "my.fa")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -58,9 +58,19 @@ def test_a_run_that_was_moved_goes_on_where_it_is_now(train_tiny, tmp_path):
     moved = tmp_path / "elsewhere" / "moved"
     moved.parent.mkdir()
     made.rename(moved)
+    last = torch.load(moved / "checkpoints" / "last.ckpt", weights_only=True)
+    state = last["callbacks"]
+    for key, value in state.items():
+        if key.startswith("BestCheckpoint"):
+            unbeaten = torch.tensor(2.0)  # an AUROC that no later epoch can have
+            best = {path: unbeaten for path in value["best_k_models"]}
+            state[key] = {**value, "best_model_score": unbeaten, "kth_value": unbeaten, "best_k_models": best}
+    torch.save(last, moved / "checkpoints" / "last.ckpt")
+    before = (moved / "checkpoints" / "best.ckpt").read_bytes()
     resume(str(moved), ["trainer.max_epochs=2"])
     assert not made.exists()
     assert torch.load(moved / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1
+    assert (moved / "checkpoints" / "best.ckpt").read_bytes() == before  # the best is known again where it is now
 
 
 def test_what_lies_in_the_checkpoint_cannot_be_changed_on_resuming(train_tiny):

@@ -143,6 +143,8 @@ class OwnSequences(PromoterData):
     Sequences that share a 30-mer stay in one part (`zoo.genomics.split`).
     """
 
+    files = ("positives", "negatives")
+
     def __init__(
         self,
         positives: str,

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.stats import false_discovery_control
 
@@ -140,19 +141,18 @@ def match(
     return tuple(found)
 
 
-def oriented(motif: Motif, found: Match) -> Motif:
-    """The found motif, turned round if need be so that it reads as the database's matrix does."""
-    return motif.reverse_complement() if found.strand == "-" else motif
-
-
 def _tomtom(queries: Sequence[Motif], references: Sequence[Reference]) -> tuple[np.ndarray, ...]:
     """(p-values, offsets, overlaps, strands), each [queries, references]."""
     _choose_numba_cache()
     from memelite import tomtom
 
-    p, _score, offset, overlap, strand = tomtom(
-        [_columns(query) for query in queries], [_columns(reference.motif) for reference in references]
-    )
+    threads = torch.get_num_threads()
+    try:
+        p, _score, offset, overlap, strand = tomtom(
+            [_columns(query) for query in queries], [_columns(reference.motif) for reference in references]
+        )
+    finally:
+        torch.set_num_threads(threads)  # numba sets OpenMP's, torch's too: the next run would add in another order
     return np.clip(p, 0, 1), offset, overlap, strand
 
 

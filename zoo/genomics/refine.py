@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from sklearn.isotonic import IsotonicRegression
 
+from zoo.genomics.mixture import larger_half
 from zoo.genomics.motifs import Motif, bits_against, informative_span
 from zoo.genomics.seeds import Seed
 from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, column_counts
@@ -20,6 +21,7 @@ from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, colu
 MIN_COLUMN_BITS = 0.1
 LOCAL_FDR = 0.5  # a place this likely to be chance is no longer called a site
 _ROUNDS = 15
+_SPLITS = 3  # times that a motif may turn out to be two
 _PSEUDOCOUNT = 1.0
 
 
@@ -40,7 +42,26 @@ def refine(seed: Seed, seqlets: Windows, controls: Windows, background: Float[np
     """The motif that grows from `seed`, or None if it loses its sites on the way."""
     sites = best_sites(seed.weights(), seqlets)
     weight = ((sites.score >= seed.full_score) & distinct(sites, seqlets)).astype(float)
-    width = seed.span
+    found = _converged(sites, weight, seed.span, seqlets, controls, background)
+    for _ in range(_SPLITS):
+        if found is None or (purer := _larger_half(*found, seqlets)) is None:
+            break
+        found = _converged(*purer, seqlets, controls, background)
+    if found is None:
+        return None
+    motif, sites, weight = found
+    true = weight >= 1 - LOCAL_FDR
+    return Candidate(motif, float(sites.score[true].min()), background) if true.any() else None
+
+
+def _converged(
+    sites: BestSites,
+    weight: Float[np.ndarray, " n"],
+    width: int,
+    seqlets: Windows,
+    controls: Windows,
+    background: Float[np.ndarray, " 4"],
+) -> tuple[Motif, BestSites, Float[np.ndarray, " n"]] | None:
     for _ in range(_ROUNDS):
         if weight.sum() < 2:
             return None
@@ -50,8 +71,21 @@ def refine(seed: Seed, seqlets: Windows, controls: Windows, background: Float[np
         width = len(motif)
         if np.abs(weight - before).mean() < 1e-4:
             break
-    true = weight >= 1 - LOCAL_FDR
-    return Candidate(motif, float(sites.score[true].min()), background) if true.any() else None
+    return motif, sites, weight
+
+
+def _larger_half(
+    motif: Motif, sites: BestSites, weight: Float[np.ndarray, " n"], seqlets: Windows
+) -> tuple[BestSites, Float[np.ndarray, " n"], int] | None:
+    """The sites again, weighted for the larger of two motifs that were aligned as one; None if it is one."""
+    used = np.flatnonzero(weight > 0.01)
+    codes = seqlets[used].codes_at(sites.column[used], len(motif), sites.minus[used])
+    share = larger_half(codes, weight[used])
+    if share is None:
+        return None
+    purer = np.zeros_like(weight)
+    purer[used] = weight[used] * share
+    return sites, purer, len(motif)
 
 
 def weighted_sites(

@@ -14,6 +14,32 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from zoo.run.files import write_bytes
 
 
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best epoch by `monitor`, and knows its score again after the run folder was moved.
+
+    Lightning's own forgets the score when `dirpath` has changed, and would let any later epoch take the best's place.
+    """
+
+    def __init__(self, dirpath: str, monitor: str, mode: str, filename: str = "best"):
+        super().__init__(
+            dirpath=dirpath, filename=filename, monitor=monitor, mode=mode, save_top_k=1, enable_version_counter=False
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(_moved(state_dict, self.dirpath))
+
+
+def _moved(state: dict[str, Any], dirpath: str | None) -> dict[str, Any]:
+    """The state with its paths in `dirpath`."""
+
+    def here(path: str) -> str:
+        return str(Path(dirpath or "") / Path(path).name) if path else path
+
+    paths = {key: here(state[key]) for key in ("best_model_path", "kth_best_model_path", "last_model_path")}
+    best = {here(path): score for path, score in state["best_k_models"].items()}
+    return {**state, **paths, "best_k_models": best, "dirpath": dirpath}
+
+
 class LastCheckpoint(ModelCheckpoint):
     """Keeps `last.ckpt`: at the end of every epoch, or (every `minutes`) in the middle of one.
 
@@ -30,6 +56,9 @@ class LastCheckpoint(ModelCheckpoint):
             train_time_interval=None if minutes is None else timedelta(minutes=minutes),
             every_n_epochs=1 if minutes is None else None,
         )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(_moved(state_dict, self.dirpath))
 
     @property
     def state_key(self) -> str:

@@ -27,6 +27,7 @@ from zoo.run.finish import finish
 from zoo.run.folder import RunFolder
 from zoo.run.instantiate import build
 from zoo.run.interrupt import Interrupted
+from zoo.run.locate import absolute_files
 from zoo.run.metrics_log import MetricsLog
 from zoo.run.overrides import find_mistakes
 from zoo.run.paths import conf_dir
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> None:
 def _job(cfg: DictConfig) -> None:
     run = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     OmegaConf.set_struct(cfg, False)
+    absolute_files(cfg)
     run.save_config(cfg)
     guarded(run, lambda: train(run))
 

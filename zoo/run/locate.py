@@ -1,0 +1,19 @@
+"""A run must find its files again from wherever it is looked at later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from zoo.run.instantiate import resolve_target
+
+
+def absolute_files(cfg: DictConfig) -> None:
+    """Makes the paths of a person's files absolute, in place: the arguments that a class names in `files`."""
+    for node in cfg.values():
+        if not isinstance(node, DictConfig) or "_target_" not in node:
+            continue
+        for key in getattr(resolve_target(node["_target_"]), "files", ()):
+            if isinstance(path := OmegaConf.select(node, key), str):
+                node[key] = str(Path(path).expanduser().absolute())
