@@ -63,7 +63,7 @@ def test_a_run_that_was_moved_goes_on_where_it_is_now(train_tiny, tmp_path):
     for key, value in state.items():
         if key.startswith("BestCheckpoint"):
             unbeaten = torch.tensor(2.0)  # an AUROC that no later epoch can have
-            best = {path: unbeaten for path in value["best_k_models"]}
+            best = dict.fromkeys(value["best_k_models"], unbeaten)
             state[key] = {**value, "best_model_score": unbeaten, "kth_value": unbeaten, "best_k_models": best}
     torch.save(last, moved / "checkpoints" / "last.ckpt")
     before = (moved / "checkpoints" / "best.ckpt").read_bytes()

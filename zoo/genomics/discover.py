@@ -102,7 +102,8 @@ def _search(
         failures += 1
         if candidate is not None and _is_motif(candidate.motif):
             evidence = _evidence(candidate, windows[pos_apart], controls[neg_apart])
-            tested.append(Trial(candidate, evidence, *weighted_sites(candidate.weights, windows, controls)))
+            sites, weight = weighted_sites(candidate.weights, windows, controls)
+            tested.append(Trial(candidate, evidence, sites, np.where(sites.score >= candidate.threshold, weight, 0)))
             before = _with_word(seed, windows)
             windows, controls = (erase(candidate.weights, candidate.threshold, w) for w in (windows, controls))
             if evidence.pvalue <= FDR:

@@ -16,7 +16,7 @@ from sklearn.isotonic import IsotonicRegression
 from zoo.genomics.mixture import larger_half
 from zoo.genomics.motifs import Motif, bits_against, informative_span
 from zoo.genomics.seeds import Seed
-from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, column_counts
+from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, column_counts, joined
 
 MIN_COLUMN_BITS = 0.1
 LOCAL_FDR = 0.5  # a place this likely to be chance is no longer called a site
@@ -44,9 +44,12 @@ def refine(seed: Seed, seqlets: Windows, controls: Windows, background: Float[np
     weight = ((sites.score >= seed.full_score) & distinct(sites, seqlets)).astype(float)
     found = _converged(sites, weight, seed.span, seqlets, controls, background)
     for _ in range(_SPLITS):
-        if found is None or (purer := _larger_half(*found, seqlets)) is None:
+        if found is None or (larger := _larger_half(*found, seqlets)) is None:
             break
-        found = _converged(*purer, seqlets, controls, background)
+        # The other half becomes part of what the motif must be told from; else the rounds would take it in again.
+        motif, sites, weight = found
+        controls, seqlets = joined(controls, seqlets[~larger]), seqlets[larger]
+        found = _converged(sites[larger], weight[larger], len(motif), seqlets, controls, background)
     if found is None:
         return None
     motif, sites, weight = found
@@ -76,16 +79,16 @@ def _converged(
 
 def _larger_half(
     motif: Motif, sites: BestSites, weight: Float[np.ndarray, " n"], seqlets: Windows
-) -> tuple[BestSites, Float[np.ndarray, " n"], int] | None:
-    """The sites again, weighted for the larger of two motifs that were aligned as one; None if it is one."""
+) -> Bool[np.ndarray, " n"] | None:
+    """Which windows to keep for the larger of two motifs that were aligned as one; None if it is one."""
     used = np.flatnonzero(weight > 0.01)
     codes = seqlets[used].codes_at(sites.column[used], len(motif), sites.minus[used])
     share = larger_half(codes, weight[used])
     if share is None:
         return None
-    purer = np.zeros_like(weight)
-    purer[used] = weight[used] * share
-    return sites, purer, len(motif)
+    keep = np.ones(len(seqlets), bool)
+    keep[used[share < 0.5]] = False
+    return keep
 
 
 def weighted_sites(
