@@ -16,7 +16,7 @@ from zoo.domain.errors import InputError
 from zoo.genomics.enrichment import Enrichment, fisher_greater, fold_enrichment
 from zoo.genomics.jaspar import MIN_BITS
 from zoo.genomics.merge import Discovery, Trial, assemble, merge_same
-from zoo.genomics.motifs import Motif
+from zoo.genomics.motifs import UNKNOWN, Motif
 from zoo.genomics.refine import Candidate, distinct, refine, weighted_sites
 from zoo.genomics.scan import base_frequencies
 from zoo.genomics.seeds import Seed, best_seed
@@ -104,14 +104,18 @@ def _search(
             evidence = _evidence(candidate, windows[pos_apart], controls[neg_apart])
             sites, weight = weighted_sites(candidate.weights, windows, controls)
             tested.append(Trial(candidate, evidence, sites, np.where(sites.score >= candidate.threshold, weight, 0)))
-            before = _with_word(seed, windows)
+            before, unread = _with_word(seed, windows), _unread(windows)
             windows, controls = (erase(candidate.weights, candidate.threshold, w) for w in (windows, controls))
             if evidence.pvalue <= FDR:
                 failures, confirmed = 0, confirmed + 1
-            if before / 2 < _with_word(seed, windows) < before:
+            if _with_word(seed, windows) > before / 2 and _unread(windows) > unread:
                 continue  # it grew into another motif than the one that it came from, which still waits
         windows, controls = (erase(seed.weights(), seed.full_score, w) for w in (windows, controls))
     return tested
+
+
+def _unread(windows: Windows) -> int:
+    return int((windows.codes == UNKNOWN).sum())
 
 
 def _with_word(seed: Seed, windows: Windows) -> int:
