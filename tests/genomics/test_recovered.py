@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.enrichment import Enrichment
-from zoo.genomics.insight import Confirmed, recovered
 from zoo.genomics.jaspar import Match
 from zoo.genomics.knockout import Knockout
 from zoo.genomics.motifs import Motif
 from zoo.genomics.planted import plant
+from zoo.genomics.recovered import recovered
 
 
 @pytest.fixture(scope="module")

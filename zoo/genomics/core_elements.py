@@ -7,6 +7,7 @@ An element such as the initiator occurs everywhere by chance; what tells is wher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,62 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.stats import false_discovery_control
 
 from zoo.genomics.enrichment import fisher_greater
-from zoo.genomics.jaspar import Reference
+from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, Reference, load_jaspar
 from zoo.genomics.motifs import Sites
 from zoo.genomics.scan import scan
 
 WINDOW = 3  # bases
 MIN_BITS = 4.0  # a looser matrix (the downstream BRE has 1.3) finds its neighbours
+
+
+ELEMENT_TITLE = "Core promoter elements"
+ELEMENT_CAPTION = (
+    f"{CORE_PROMOTER_RELEASE} POLII matrices on the strand as written, in the test sequences: the bases in which more "
+    "positives than negatives have a site's centre (Fisher, Bonferroni over the windows, Benjamini-Hochberg over the "
+    "elements). Not learnt, but a map of where this model's evidence should lie: evidence there over evidence at all "
+    "sites of the element."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CoreElements:
+    """Where the elements are in excess (see `placed_elements`), and their sites in positives and negatives."""
+
+    table: pd.DataFrame
+    sites: Sites
+    sites_negative: Sites
+    counts: tuple[int, int]  # of positives and negatives
+
+    @property
+    def placed(self) -> tuple[str, ...]:
+        """The elements with q < 0.05."""
+        return tuple(self.table.element[self.table.q < 0.05])
+
+    @property
+    def headline(self) -> str:
+        if not self.placed:
+            return "No core promoter element is in excess at one place."
+        lines = ["Core promoter elements in excess at one place:"]
+        for _, row in self.table[self.table.q < 0.05].iterrows():
+            lines.append(
+                f"  {row.element:<20} bases {row['from base']} to {row['to base']} (q = {row.q:.1e}); "
+                f"in {row['in positives']:.0%} of positives, {row['in negatives']:.0%} of negatives; "
+                f"{row['evidence there / anywhere']:.1f} times the evidence of the same words anywhere"
+            )
+        return "\n".join(lines)
+
+
+def core_elements(
+    positive: UInt8[np.ndarray, "n_pos length"],
+    negative: UInt8[np.ndarray, "n_neg length"],
+    background: Float[np.ndarray, " 4"],
+    evidence: Float[np.ndarray, "n_pos length"],
+) -> CoreElements:
+    """JASPAR's core promoter elements in anchored sequences; evidence: of each base of the positives."""
+    references = [r for r in load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None) if r.motif.total_information >= MIN_BITS]
+    here, there = (element_sites(references, codes, background) for codes in (positive, negative))
+    counts, names = (len(positive), len(negative)), [r.name for r in references]
+    return CoreElements(placed_elements(names, here, there, *counts, positive.shape[1], evidence), here, there, counts)
 
 
 def element_sites(
@@ -48,7 +99,7 @@ def placed_elements(
 ) -> pd.DataFrame:
     """One row for each element: the `WINDOW` bases in which more positives than negatives have its site's centre.
 
-    qvalue: Fisher's one-sided p of the best window times the number of windows (Bonferroni), then Benjamini-Hochberg
+    q: Fisher's one-sided p of the best window times the number of windows (Bonferroni), then Benjamini-Hochberg
     over the elements. evidence: mean evidence at the sites in that window over the mean at all its sites.
     """
     rows = []
@@ -69,7 +120,7 @@ def placed_elements(
             }
         )
     table = pd.DataFrame(rows)
-    table["q"] = false_discovery_control(table["q"]) if len(table) else table.get("q")
+    table["q"] = false_discovery_control(table["q"])
     return table.sort_values("q", kind="stable", ignore_index=True)
 
 

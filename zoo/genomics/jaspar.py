@@ -21,6 +21,8 @@ from scipy.stats import false_discovery_control
 from zoo.domain.errors import InputError
 from zoo.genomics.motifs import Motif
 
+RELEASE = "JASPAR2024"
+CORE_PROMOTER_RELEASE = "JASPAR2020"  # the last release with the POLII collection (TATA box, initiator, ...)
 MIN_BITS = 6.0  # a motif with less in total resembles everything: a uniform matrix gets p = 5e-14
 
 

@@ -14,8 +14,8 @@ _PSEUDOCOUNT = 0.5
 def larger_half(codes: UInt8[np.ndarray, "n width"], weight: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"] | None:
     """P(site belongs to the larger of two motifs), or None where one motif explains the sites as well.
 
-    Two products of independent columns are fitted by EM (Bailey & Elkan's TCM without a background) and held against
-    one by the Bayesian information criterion: 3 width + 1 more parameters. weight: how far each site counts. N (4) says
+    A mixture of two product multinomials is fitted by EM and held against one of them by the Bayesian information
+    criterion: 3 width + 1 more parameters. weight: how far each site counts. N (4) says
     nothing.
     """
     n, width = float(weight.sum()), codes.shape[1]

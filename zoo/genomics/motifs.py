@@ -114,15 +114,17 @@ def bits_against(
     counts: Float[np.ndarray, "width 4"], background: Float[np.ndarray, " 4"]
 ) -> Float[np.ndarray, " width"]:
     """Relative entropy of each column to `background`, bits, less what chance gives a column of that many sites:
-    3 / (2 ln 2 n) (Schneider et al. 1986, equation A1). Not below zero."""
+    3 / (2 ln 2 n) (the small-sample correction of Schneider et al. 1986). Not below zero."""
     n = counts.sum(1)
     p = (counts + 0.25) / (n[:, None] + 1)
     bits = (p * np.log2(p / background)).sum(1) - 3 / (2 * np.log(2) * (n + 1))
     return np.maximum(bits, 0)
 
 
-LOOSE_GAP = 4
-HALF_SITE_BITS = 6.0
+LOOSE_GAP = (
+    4  # columns; the spacers inside one motif (AP-1 1, estrogen receptor 3) are shorter, p53-like ones are longer
+)
+HALF_SITE_BITS = 6.0  # three certain bases, as in GTCA or TGACC with a loose letter; a neighbour's blur has 1 or 2
 
 
 def informative_span(bits: Float[np.ndarray, " width"], min_bits: float) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from sklearn.isotonic import IsotonicRegression
 from zoo.genomics.mixture import larger_half
 from zoo.genomics.motifs import Motif, bits_against, informative_span
 from zoo.genomics.seeds import Seed
-from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, column_counts, joined
+from zoo.genomics.windows import MAX_WIDTH, BestSites, Windows, best_sites, column_counts
 
 MIN_COLUMN_BITS = 0.1
 LOCAL_FDR = 0.5  # a place this likely to be chance is no longer called a site
@@ -46,9 +46,8 @@ def refine(seed: Seed, seqlets: Windows, controls: Windows, background: Float[np
     for _ in range(_SPLITS):
         if found is None or (larger := _larger_half(*found, seqlets)) is None:
             break
-        # The other half becomes part of what the motif must be told from; else the rounds would take it in again.
         motif, sites, weight = found
-        controls, seqlets = joined(controls, seqlets[~larger]), seqlets[larger]
+        seqlets = seqlets[larger]
         found = _converged(sites[larger], weight[larger], len(motif), seqlets, controls, background)
     if found is None:
         return None

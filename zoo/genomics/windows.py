@@ -75,12 +75,6 @@ def best_sites(weights: Float[np.ndarray, "width 4"], windows: Windows) -> BestS
     return BestSites(column + allowed.start, strand == 1, flat[np.arange(len(flat)), best])
 
 
-def joined(first: Windows, second: Windows) -> Windows:
-    """Both, one after the other."""
-    parts = (np.concatenate([getattr(w, f) for w in (first, second)]) for f in ("codes", "sequence", "start"))
-    return Windows(*parts, first.stranded)
-
-
 def erase(weights: Float[np.ndarray, "width 4"], threshold: float, windows: Windows) -> Windows:
     """The windows with every site that scores at least `threshold` overwritten by N."""
     width = len(weights)

@@ -14,16 +14,11 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from zoo.run.files import write_bytes
 
 
-class BestCheckpoint(ModelCheckpoint):
-    """Keeps the best epoch by `monitor`, and knows its score again after the run folder was moved.
+class _Movable(ModelCheckpoint):
+    """Knows its files again after the run folder was moved.
 
-    Lightning's own forgets the score when `dirpath` has changed, and would let any later epoch take the best's place.
+    Lightning's own forgets its best score when `dirpath` has changed, and would let any later epoch take its place.
     """
-
-    def __init__(self, dirpath: str, monitor: str, mode: str, filename: str = "best"):
-        super().__init__(
-            dirpath=dirpath, filename=filename, monitor=monitor, mode=mode, save_top_k=1, enable_version_counter=False
-        )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(_moved(state_dict, self.dirpath))
@@ -40,7 +35,16 @@ def _moved(state: dict[str, Any], dirpath: str | None) -> dict[str, Any]:
     return {**state, **paths, "best_k_models": best, "dirpath": dirpath}
 
 
-class LastCheckpoint(ModelCheckpoint):
+class BestCheckpoint(_Movable):
+    """Keeps `best.ckpt`: the best epoch by `monitor`."""
+
+    def __init__(self, dirpath: str, monitor: str, mode: str):
+        super().__init__(
+            dirpath=dirpath, filename="best", monitor=monitor, mode=mode, save_top_k=1, enable_version_counter=False
+        )
+
+
+class LastCheckpoint(_Movable):
     """Keeps `last.ckpt`: at the end of every epoch, or (every `minutes`) in the middle of one.
 
     One epoch can be the whole run, so a run should hold one of each.
@@ -56,9 +60,6 @@ class LastCheckpoint(ModelCheckpoint):
             train_time_interval=None if minutes is None else timedelta(minutes=minutes),
             every_n_epochs=1 if minutes is None else None,
         )
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        super().load_state_dict(_moved(state_dict, self.dirpath))
 
     @property
     def state_key(self) -> str:

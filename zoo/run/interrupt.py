@@ -24,15 +24,15 @@ class Interrupted(Exception):
 
 
 class SaveOnInterrupt(pl.Callback):
-    """Waits for the batch in hand, saves `filename` in `dirpath` and raises `Interrupted`.
+    """Waits for the batch in hand, saves `last.ckpt` in `dirpath` and raises `Interrupted`.
 
     Saving between batches, and not where the signal struck, keeps weights, optimiser and loader in step. Lightning
     takes SIGTERM for itself just before the first batch, and then ends with exit code 0 and nothing saved if the
     signal falls between two of its hooks; so the handlers here go in after Lightning's and do not call them.
     """
 
-    def __init__(self, dirpath: str, filename: str = "last.ckpt"):
-        self.checkpoint = Path(dirpath) / filename
+    def __init__(self, dirpath: str):
+        self.checkpoint = Path(dirpath) / "last.ckpt"
         self._received: int | None = None
         self._before: dict[int, Any] = {}
 

@@ -1,0 +1,89 @@
+"""A motif with all that is known of it: the sites' enrichment, the model's need of it, its name; the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from zoo.genomics.enrichment import Enrichment
+from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, Match, Reference
+from zoo.genomics.knockout import Knockout
+from zoo.genomics.logos import aligned_logo, logo
+from zoo.genomics.motifs import Motif
+
+MOTIF_CAPTION = (
+    "Found in the training and validation positives, tested on the test sequences. Confirmed: sites are more frequent "
+    "in positives than in negatives (Fisher, Benjamini-Hochberg q < 0.05) and the logit falls further when a site is "
+    "destroyed than when a window of that size elsewhere is (Wilcoxon, q < 0.05). JASPAR: best TOMTOM match, "
+    f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
+)
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One motif with all that is known of it."""
+
+    motif: Motif
+    num_seqlets: int
+    enriched: Enrichment
+    knockout: Knockout
+    matches: tuple[Match, ...]
+
+    @property
+    def confirmed(self) -> bool:
+        """More frequent in the positives of the test sequences, and needed by the model."""
+        return self.enriched.qvalue < 0.05 and self.knockout.confirms
+
+    @property
+    def best(self) -> Match | None:
+        return self.matches[0] if self.matches and self.matches[0].qvalue < 0.05 else None
+
+    @property
+    def label(self) -> str:
+        return f"{self.motif.name}  {self.best.name}" if self.best else self.motif.name
+
+
+def motif_table(results: Sequence[Confirmed], references: Sequence[Reference]) -> pd.DataFrame:
+    by_id = {r.matrix_id: r for r in references}
+    rows = []
+    for r in results:
+        best = r.best
+        rows.append(
+            {
+                "motif": r.motif.name,
+                "logo": aligned_logo(r.motif, best, by_id[best.matrix_id]) if best else logo(r.motif),
+                "confirmed": "yes" if r.confirmed else "no",
+                "JASPAR": f"{best.name} ({best.matrix_id})" if best else "",
+                "family": best.family if best else "",
+                "match q": best.qvalue if best else float("nan"),
+                "seqlets": r.num_seqlets,
+                "in positives": r.enriched.n_with_pos / r.enriched.n_pos,
+                "in negatives": r.enriched.n_with_neg / r.enriched.n_neg,
+                "enrichment q": r.enriched.qvalue,
+                "logit fall": r.knockout.fall,
+                "fall elsewhere": r.knockout.elsewhere,
+                "knock-out q": r.knockout.qvalue,
+            }
+        )
+    columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "seqlets", "in positives",
+               "in negatives", "enrichment q", "logit fall", "fall elsewhere", "knock-out q"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def headline(results: Sequence[Confirmed], num_seqlets: int) -> str:
+    confirmed = [r for r in results if r.confirmed]
+    if not confirmed:
+        return (
+            "No motif: "
+            + (f"{len(results)} candidates, but none is both more frequent in positives and needed by the model."
+               if results else f"{num_seqlets} seqlets with nothing in common that held-out sequences confirm.")
+        )  # fmt: skip
+    lines = [f"{len(confirmed)} motifs in the attention, confirmed on sequences that took no part in finding them:"]
+    for r in confirmed:
+        name = f"{r.best.name} ({r.best.matrix_id}, q = {r.best.qvalue:.1e})" if r.best else "no match in JASPAR"
+        shares = (r.enriched.n_with_pos / r.enriched.n_pos, r.enriched.n_with_neg / r.enriched.n_neg)
+        held = "in {:.0%} of positives, {:.0%} of negatives".format(*shares)
+        lines.append(f"  {r.motif.name:<20} {name}; {held}")
+    return "\n".join(lines)
