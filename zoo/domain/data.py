@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from zoo.domain.errors import InputError
-from zoo.domain.loader import ResumableLoader
+from zoo.domain.loader import InOrder, ResumableLoader
 
 PARTS = ("train", "valid", "test")
 
@@ -58,11 +58,12 @@ class DomainData(pl.LightningDataModule):
             )
         self._parts = found
 
-    def ordered(self, dataset: Dataset) -> DataLoader:
-        """Every example once, in order."""
+    def ordered(self, dataset: Dataset, shared: bool = False) -> DataLoader:
+        """Every example once, in order. shared: with the other processes, if there are any."""
         return DataLoader(
             dataset,
             batch_size=4 * self.batch_size,
+            sampler=InOrder(len(dataset)) if shared else None,
             collate_fn=type(self).collate,
             num_workers=self.num_workers,
             generator=torch.Generator().manual_seed(self.seed),  # draws nothing from the global random state
@@ -86,7 +87,8 @@ class DomainData(pl.LightningDataModule):
         self._position = state_dict or None
 
     def val_dataloader(self) -> DataLoader:
-        return self.ordered(self.part("valid"))
+        return self.ordered(self.part("valid"), shared=True)
 
     def test_dataloader(self) -> DataLoader:
+        """The whole part, in every process: counting all examples equally often changes no metric."""
         return self.ordered(self.part("test"))

@@ -1,4 +1,8 @@
-"""A loader that can be stopped in the middle of an epoch and go on with the very next batch."""
+"""A loader that can be stopped in the middle of an epoch and go on with the very next batch, and its like in order.
+
+Several processes share the examples: each takes every W-th one, so that the W batches of one step together are the
+batch that one process with W times the batch size would see.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,43 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 
+def _processes() -> tuple[int, int]:
+    """(rank, number of processes)"""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_available() and dist.is_initialized() else (0, 1)
+
+
+class InOrder(Sampler[int]):
+    """This process's share of the examples, in order; none twice, so shares can differ by one."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+    def _mine(self) -> range:
+        rank, count = _processes()
+        return range(rank, self.size, count)
+
+    def __len__(self) -> int:
+        return len(self._mine())
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._mine())
+
+
 class _Order(Sampler[int]):
-    """The permutation of one epoch, a function of seed and epoch alone, from example `start` on."""
+    """The permutation of one epoch, a function of seed and epoch alone, from example `start` (of all) on.
+
+    Every process has equally many; the last few are left out where they do not divide.
+    """
 
     def __init__(self, size: int, seed: int):
         self.size, self.seed, self.epoch, self.start = size, seed, 0, 0
 
     def __len__(self) -> int:
-        return self.size
+        return self.size // _processes()[1]
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this at the start of every epoch; a new one begins at its first example."""
@@ -25,7 +55,9 @@ class _Order(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        yield from torch.randperm(self.size, generator=generator)[self.start :].tolist()
+        rank, count = _processes()
+        together = len(self) * count
+        yield from torch.randperm(self.size, generator=generator)[self.start + rank : together : count].tolist()
 
 
 class ResumableLoader(DataLoader):
@@ -56,7 +88,7 @@ class ResumableLoader(DataLoader):
 
     def __iter__(self) -> Iterator[Any]:
         for batch in super().__iter__():
-            self._order.start += self.batch_size
+            self._order.start += self.batch_size * _processes()[1]
             yield batch
         self._order.set_epoch(self._order.epoch + 1)
 

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     """Exits with 2 after a mistake of the person's, having said it in one sentence."""
     words = sys.argv[1:] if argv is None else argv
     if words[:1] == ["train"]:  # its words are Hydra's
-        train(words[1:])
+        train(words[1:], verb=("train",))
         return
     arguments = _parser().parse_args(words)
     quiet()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pandas as pd
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
@@ -14,6 +15,9 @@ from zoo.run.cells import grid
 
 
 def say(text: str) -> None:
+    """One process of several speaks."""
+    if rank_zero_only.rank:
+        return
     Console().print(escape(text), highlight=False, soft_wrap=True)
 
 

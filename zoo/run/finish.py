@@ -39,6 +39,10 @@ def finish(
     load_weights(module, run.best_checkpoint())
     module.eval()
     trainer.test(module, data, verbose=False)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # else every metric of the one that goes on would wait for the rest
+    if not trainer.is_global_zero:
+        return
     for logger in loggers:
         logger.save()
     module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU

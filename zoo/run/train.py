@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pytorch_lightning.callbacks import LearningRateMonitor
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from yaml import YAMLError
 
 from zoo.domain.errors import InputError
@@ -35,8 +36,11 @@ from zoo.run.paths import conf_dir
 SUPPLIED = {"trainer": {"callbacks", "logger", "plugins"}}  # arguments that this program hands over itself
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train as the words of the command line say. Exits with 2 after a mistake of the person's, having said it."""
+def main(argv: list[str] | None = None, verb: tuple[str, ...] = ()) -> None:
+    """Train as the words of the command line say. Exits with 2 after a mistake of the person's, having said it.
+
+    verb: the words that stood before them, for which Hydra has no use.
+    """
     quiet()
     words = sys.argv[1:] if argv is None else argv
     asks_hydra = any(word in ("--help", "-h", "--cfg", "-c", "--info", "-i", "--hydra-help") for word in words)
@@ -45,7 +49,13 @@ def main(argv: list[str] | None = None) -> None:
         console.mistakes(mistakes)
         sys.exit(2)
     sys.argv = [sys.argv[0], *words]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(_job)()
+
+    def job(cfg: DictConfig) -> None:
+        sys.argv[1:1] = verb  # Lightning starts its other processes with the whole line
+        _job(cfg)
+        del sys.argv[1 : 1 + len(verb)]
+
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(job)()
 
 
 def _job(cfg: DictConfig) -> None:
@@ -108,7 +118,8 @@ def train(run: RunFolder, checkpoint: Path | None = None) -> None:
     if checkpoint is not None and cfg.logger.get("wandb"):
         cfg.logger.wandb.id = tracking.last_run_id(run.path)  # a resumed run keeps its W&B id
     loggers: list[Logger] = [build(node) for node in cfg.logger.values() if node is not None]
-    write_text(run.path / "environment.json", json.dumps({"command": command(), **environment()}, indent=2) + "\n")
+    if rank_zero_only.rank == 0:
+        write_text(run.path / "environment.json", json.dumps({"command": command(), **environment()}, indent=2) + "\n")
     callbacks = [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
     if not loggers:
         callbacks = [c for c in callbacks if not isinstance(c, LearningRateMonitor)]  # it insists on a logger
@@ -138,7 +149,7 @@ def train(run: RunFolder, checkpoint: Path | None = None) -> None:
 def command() -> str:
     """What was typed, as it can be typed again."""
     words = sys.argv[1:]
-    return " ".join(["zoo", *(["train"] if words[:1] != ["resume"] else []), *map(shlex.quote, words)])
+    return " ".join(["zoo", *([] if words[:1] in (["train"], ["resume"]) else ["train"]), *map(shlex.quote, words)])
 
 
 def _step_of(checkpoint: Path) -> int:
