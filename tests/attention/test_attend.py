@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-import zoo.attention.attend as attend_module
-from zoo.attention import Attend, Observer, Padding, SelfAttention, observe
+import zoo.attention.blockwise as blockwise
+from zoo.attention import Attend, Padding, Received, SelfAttention, observe
 
 B, H, N, D = 3, 5, 11, 14  # no two axes agree
 
@@ -35,7 +35,7 @@ def some_padding(n: int = N) -> Padding:
 @pytest.mark.parametrize("block_elements", [1, B * H * N * 3, 1 << 22])
 @pytest.mark.parametrize("masked", [False, True])
 def test_observed_equals_fused_and_the_formula_in_value_and_gradient(monkeypatch, block_elements, masked):
-    monkeypatch.setattr(attend_module, "BLOCK_ELEMENTS", block_elements)
+    monkeypatch.setattr(blockwise, "BLOCK_ELEMENTS", block_elements)
     mask = some_padding() if masked else None
     weight = torch.randn(B, H, N, D)
     results = []
@@ -43,11 +43,11 @@ def test_observed_equals_fused_and_the_formula_in_value_and_gradient(monkeypatch
     for way in ("fused", "observed", "by hand"):
         q, k, v = inputs()
         if way == "by hand":
-            out = by_hand(q, k, v, None if mask is None else mask.fused())
+            out = by_hand(q, k, v, None if mask is None else mask.present[:, None, None])
         elif way == "fused":
             out = attend(q, k, v, mask)
         else:
-            with observe(attend, Observer()):
+            with observe(attend, Received()):
                 out = attend(q, k, v, mask)
         results.append((out, *torch.autograd.grad((out * weight).sum(), (q, k, v))))
     fused, observed, hand = results
@@ -62,7 +62,7 @@ def test_observed_gradient_is_exact_in_double_precision():
     q, k, v = (torch.randn(1, 2, n, 3, generator=generator, dtype=torch.double).requires_grad_() for n in (5, 7, 7))
 
     def run(q, k, v):
-        with observe(attend, Observer()):
+        with observe(attend, Received()):
             return attend(q, k, v)
 
     assert torch.autograd.gradcheck(run, (q, k, v))
@@ -74,7 +74,7 @@ def test_a_row_that_sees_nobody_gives_zeros_and_finite_gradients(way):
     q, k, v = inputs()
     attend = Attend()
     if way == "observed":
-        with observe(attend, Observer()):
+        with observe(attend, Received()):
             out = attend(q, k, v, mask)
     else:
         out = attend(q, k, v, mask)
@@ -115,7 +115,7 @@ def test_bfloat16_under_autocast_stays_near():
     exact = attention(x)
     with torch.autocast("cpu", torch.bfloat16):
         fused = attention(x)
-        with observe(attention, Observer()):
+        with observe(attention, Received()):
             observed = attention(x)
     assert (fused - exact).norm() / exact.norm() < 2e-2
     assert (observed - exact).norm() / exact.norm() < 2e-2

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zoo.attention import Block, Learned, Mlp, Padding, Positions, Rotary, SelfAttention, Sinusoidal, UniformBackbone
+from zoo.attention import (
+    Block,
+    Learned,
+    LearnedGrid,
+    Mlp,
+    Padding,
+    Positions,
+    RelativeBias,
+    Rotary,
+    SelfAttention,
+    Sinusoidal,
+    UniformBackbone,
+)
 
 
 def backbone(positions=None, **changes):
@@ -40,10 +52,13 @@ def test_without_positions_the_backbone_is_permutation_equivariant_and_with_them
         assert (model(x[:, order]).tokens - model(x).tokens[:, order]).abs().max() > 1e-2
 
 
+def turned(x, prefix=0, places=None, axes=1):
+    return Rotary(axes=axes).rotation(x[:, 0], x.shape[-1], prefix, places).turn(x)
+
+
 def test_rotary_scores_depend_on_distance_alone_and_equal_complex_rotation():
-    rotary = Rotary()
     q, k = torch.randn(1, 1, 1, 6), torch.randn(1, 1, 1, 6)
-    turned_q, turned_k = (rotary.rotate(t.expand(1, 1, 13, 6))[0, 0] for t in (q, k))
+    turned_q, turned_k = (turned(t.expand(1, 1, 13, 6))[0, 0] for t in (q, k))
     scores = turned_q @ turned_k.T
     for offset in range(-12, 13):
         diagonal = scores.diagonal(offset)
@@ -52,15 +67,70 @@ def test_rotary_scores_depend_on_distance_alone_and_equal_complex_rotation():
     as_complex = torch.complex(x[..., :3], x[..., 3:])
     angle = torch.arange(13)[:, None] * 10_000.0 ** (-torch.arange(0, 6, 2) / 6)
     expected = as_complex * torch.polar(torch.ones_like(angle), angle)
-    torch.testing.assert_close(rotary.rotate(x), torch.cat([expected.real, expected.imag], -1))
+    torch.testing.assert_close(turned(x), torch.cat([expected.real, expected.imag], -1))
 
 
 def test_prefix_tokens_stand_nowhere():
-    rotary = Rotary()
     x = torch.randn(1, 1, 5, 6)
-    turned = rotary.rotate(x, prefix=2)
-    assert torch.equal(turned[:, :, :3], x[:, :, :3])  # two prefix tokens, and position 0
-    torch.testing.assert_close(turned[:, :, 2:], rotary.rotate(x[:, :, 2:]))
+    behind = turned(x, prefix=2)
+    assert torch.equal(behind[:, :, :3], x[:, :, :3])  # two prefix tokens, and position 0
+    torch.testing.assert_close(behind[:, :, 2:], turned(x[:, :, 2:]))
+
+
+def test_axial_rotation_turns_each_half_by_its_own_axis():
+    x = torch.randn(1, 1, 6, 8)
+    places = torch.tensor([[0, 0], [0, 1], [0, 2], [5, 0], [5, 1], [5, 2]], dtype=torch.float)[None]
+    both = turned(x, places=places, axes=2)
+    for axis in (0, 1):
+        pairs = [2 * axis, 2 * axis + 1]  # of the four pairs (t, t + 4)
+        part = x[..., [*pairs, *(p + 4 for p in pairs)]]
+        alone = turned(part, places=places[..., axis : axis + 1])
+        torch.testing.assert_close(both[..., [*pairs, *(p + 4 for p in pairs)]], alone)
+
+
+def test_places_in_order_are_the_default():
+    x = torch.randn(1, 1, 7, 6)
+    assert torch.equal(turned(x, places=torch.arange(7.0)[None, :, None]), turned(x))
+
+
+def test_a_grid_grows_by_size_and_keeps_its_own():
+    grid = LearnedGrid(3, 5, 2)
+    with torch.no_grad():
+        grid.table[0, 0] = torch.arange(3.0)[:, None]
+        grid.table[0, 1] = torch.arange(5.0)
+    assert torch.equal(grid(3, 5)[0, :, 0].view(3, 5), grid.table[0, 0])
+    larger = grid(7, 11)[0].T.view(2, 7, 11)
+    assert larger[0].diff(dim=1).abs().max() < 1e-5 and larger[0, 6, 0] > larger[0, 0, 0]
+    assert larger[1].diff(dim=0).abs().max() < 1e-5 and (larger[1, 0].diff() > -0.1).all()
+    torch.testing.assert_close(grid(6, 10)[0, :, 1].view(6, 10).mean(), torch.tensor(2.0))
+
+
+def test_relative_bias_by_hand_and_in_blocks():
+    positions = RelativeBias(2, reach=2)
+    with torch.no_grad():
+        positions.table.copy_(torch.tensor([[-2.0, -1, 0, 1, 2, 9], [-20, -10, 0, 10, 20, 90]]))
+    bias = positions.bias(prefix=1)
+    whole = bias.rows(0, 5, 5, *bias.tensors)[0]
+    expected = torch.tensor(
+        [[9.0, 9, 9, 9, 9], [9, 0, 1, 2, 2], [9, -1, 0, 1, 2], [9, -2, -1, 0, 1], [9, -2, -2, -1, 0]]
+    )
+    assert torch.equal(whole, torch.stack([expected, expected * 10]))
+    assert torch.equal(torch.cat([bias.rows(i, i + 1, 5, *bias.tensors)[0] for i in range(5)], 1), whole)
+
+
+@pytest.mark.parametrize("positions", [RelativeBias(2, 3), Rotary()])
+def test_checkpointing_changes_no_gradient(positions):
+    x, gradients = torch.randn(2, 7, 20), []
+    torch.manual_seed(1)
+    model = UniformBackbone(20, 2, 2, dropout=0.2, positions=positions, num_prefix=1).train()
+    for checkpoint in (False, True):
+        model.checkpoint = checkpoint
+        model.zero_grad()
+        torch.manual_seed(2)
+        model(x).tokens.square().mean().backward()
+        gradients.append([p.grad.clone() for p in model.parameters()])
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_sinusoidal_by_hand():
@@ -97,7 +167,7 @@ def test_pre_and_post_norm_by_hand():
 def test_mistakes_are_said():
     with pytest.raises(ValueError, match="must divide the width"):
         UniformBackbone(dim=20, depth=1, num_heads=3)
-    with pytest.raises(ValueError, match="even head width"):
-        Rotary().rotate(torch.zeros(1, 1, 2, 5))
+    with pytest.raises(ValueError, match="head width that 2 divides"):
+        turned(torch.zeros(1, 1, 2, 5))
     with pytest.raises(ValueError, match="'pre' or 'post'"):
         Block(SelfAttention(20, 2), Mlp(20), 20, "middle")

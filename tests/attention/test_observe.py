@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-import zoo.attention.attend as attend_module
+import zoo.attention.blockwise as blockwise
 from zoo.attention import (
     Attend,
     AttentionPool,
@@ -29,7 +29,7 @@ def backbone():
 
 @pytest.fixture(params=[1, 1 << 22])
 def any_block_size(request, monkeypatch):
-    monkeypatch.setattr(attend_module, "BLOCK_ELEMENTS", request.param)
+    monkeypatch.setattr(blockwise, "BLOCK_ELEMENTS", request.param)
 
 
 def test_reducers_equal_the_same_reductions_of_the_full_map(backbone, any_block_size):

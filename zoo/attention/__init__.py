@@ -2,13 +2,32 @@
 
 from zoo.attention.attend import Attend
 from zoo.attention.backbone import Backbone, Encoded, UniformBackbone
-from zoo.attention.block import AttentionPool, Block, Mlp, SelfAttention
-from zoo.attention.masks import Mask, Padding
-from zoo.attention.observe import Entropy, FullMap, Observer, Received, ReceivedGradient, observe
-from zoo.attention.positions import Learned, Positions, Rotary, Sinusoidal
+from zoo.attention.bias import Bias, DenseBias, OffsetBias
+from zoo.attention.block import AttentionPool, AxialAttention, Block, CrossAttention, Mlp, SelfAttention
+from zoo.attention.edges import EdgeBias, Edges
+from zoo.attention.local import Chunked, SlidingWindow
+from zoo.attention.masks import Both, Causal, Dense, Mask, Padding, SelfExcluding
+from zoo.attention.observe import Observer, observe
+from zoo.attention.observers import (
+    Distance,
+    Entropy,
+    FullMap,
+    GateGradient,
+    Landmarks,
+    OutputNorm,
+    Received,
+    ReceivedGradient,
+    TopPairs,
+)
+from zoo.attention.packed import Packed
+from zoo.attention.positions import Learned, LearnedGrid, Positions, RelativeBias, Rotary, Sinusoidal
+from zoo.attention.rollout import Rollout
+from zoo.attention.rotary import Rotation
 
 __all__ = [
-    "Attend", "AttentionPool", "Backbone", "Block", "Encoded", "Entropy", "FullMap", "Learned", "Mask", "Mlp",
-    "Observer", "Padding", "Positions", "Received", "ReceivedGradient", "Rotary", "SelfAttention", "Sinusoidal",
-    "UniformBackbone", "observe",
+    "Attend", "AttentionPool", "AxialAttention", "Backbone", "Bias", "Block", "Both", "Causal", "Chunked",
+    "CrossAttention", "Dense", "DenseBias", "Distance", "EdgeBias", "Edges", "Encoded", "Entropy", "FullMap",
+    "GateGradient", "Landmarks", "Learned", "LearnedGrid", "Mask", "Mlp", "Observer", "OffsetBias", "OutputNorm",
+    "Packed", "Padding", "Positions", "Received", "ReceivedGradient", "RelativeBias", "Rollout", "Rotary", "Rotation",
+    "SelfAttention", "SelfExcluding", "Sinusoidal", "SlidingWindow", "TopPairs", "UniformBackbone", "observe",
 ]  # fmt: skip

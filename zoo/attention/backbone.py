@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as recomputed
 
 from zoo.attention.block import Block, Mlp, SelfAttention
-from zoo.attention.masks import Mask, Padding
+from zoo.attention.masks import Mask
 from zoo.attention.positions import Positions
 
 
@@ -38,12 +39,20 @@ class Backbone(nn.Module):
     """A stack of blocks.
 
     positions: how the tokens know where they stand. num_prefix: learned class / register tokens put in front
-    (Dosovitskiy et al. 2021; Darcet et al. 2024); they have no position, and everyone sees them.
+    (Dosovitskiy et al. 2021; Darcet et al. 2024); they have no position, and everyone sees them. checkpoint: in
+    training, keep the tokens between blocks alone and compute each block again on the way back (Chen et al. 2016).
     """
 
-    def __init__(self, blocks: Sequence[Block], dim: int, positions: Positions | None = None, num_prefix: int = 0):
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        dim: int,
+        positions: Positions | None = None,
+        num_prefix: int = 0,
+        checkpoint: bool = False,
+    ):
         super().__init__()
-        self.dim, self.num_prefix = dim, num_prefix
+        self.dim, self.num_prefix, self.checkpoint = dim, num_prefix, checkpoint
         self.positions = Positions() if positions is None else positions
         self.blocks = nn.ModuleList(blocks)
         pre = any(block.pre for block in self.blocks)
@@ -52,13 +61,24 @@ class Backbone(nn.Module):
         if self.prefix is not None:
             nn.init.trunc_normal_(self.prefix, std=0.02)
 
-    def forward(self, tokens: Float[Tensor, "B n D"], mask: Padding | None = None) -> Encoded:
+    def forward(
+        self,
+        tokens: Float[Tensor, "B n D"],
+        mask: Mask | None = None,
+        places: Float[Tensor, "#B n axes"] | None = None,
+    ) -> Encoded:
+        """places: where the tokens stand, if not one after the other."""
         x = self.positions(tokens)
         if self.prefix is not None:
             x = torch.cat([self.prefix.to(x.dtype).expand(x.shape[0], -1, -1), x], dim=1)
             mask = None if mask is None else mask.with_prefix(self.num_prefix)
+        rotation = self.positions.rotation(x, self.blocks[0].attention.head_dim, self.num_prefix, places)
+        bias = self.positions.bias(self.num_prefix)
         for block in self.blocks:
-            x = block(x, mask, self.positions, self.num_prefix)
+            if self.checkpoint and self.training and torch.is_grad_enabled():
+                x = recomputed(block, x, mask, rotation, bias, use_reentrant=False)
+            else:
+                x = block(x, mask, rotation, bias)
         return Encoded(self.norm(x), mask, self.num_prefix)
 
 
@@ -76,6 +96,7 @@ class UniformBackbone(Backbone):
         drop_path: float = 0.0,
         positions: Positions | None = None,
         num_prefix: int = 0,
+        checkpoint: bool = False,
     ):
         blocks = [
             Block(
@@ -88,7 +109,7 @@ class UniformBackbone(Backbone):
             )
             for i in range(depth)
         ]
-        super().__init__(blocks, dim, positions, num_prefix)
+        super().__init__(blocks, dim, positions, num_prefix, checkpoint)
 
     @classmethod
     def problems(cls, dim: int, num_heads: int, **arguments: object) -> list[str]:

@@ -8,13 +8,22 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from timm.layers import DropPath
 from torch import Tensor, nn
 
 from zoo.attention.attend import Attend
-from zoo.attention.masks import Mask
-from zoo.attention.positions import Positions
+from zoo.attention.bias import Bias
+from zoo.attention.masks import Mask, Padding
+from zoo.attention.rotary import Rotation
+
+
+def split_heads(x: Float[Tensor, "B n D"], num_heads: int) -> Float[Tensor, "B H n d"]:
+    return x.unflatten(-1, (num_heads, -1)).transpose(1, 2)
+
+
+def join_heads(x: Float[Tensor, "B H n d"]) -> Float[Tensor, "B n D"]:
+    return x.transpose(1, 2).flatten(2)
 
 
 def head_width(dim: int, num_heads: int) -> int:
@@ -37,15 +46,59 @@ class SelfAttention(nn.Module):
         self,
         tokens: Float[Tensor, "B n D"],
         mask: Mask | None = None,
-        positions: Positions | None = None,
-        prefix: int = 0,
+        rotation: Rotation | None = None,
+        bias: Bias | None = None,
     ) -> Float[Tensor, "B n D"]:
-        b, n, _ = tokens.shape
-        qkv = self.qkv(tokens).view(b, n, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [B, H, n, d]
-        if positions is not None:
-            q, k = positions.rotate(q, prefix), positions.rotate(k, prefix)
-        return self.out(self.attend(q, k, v, mask).transpose(1, 2).flatten(2))
+        q, k, v = (split_heads(x, self.num_heads) for x in self.qkv(tokens).chunk(3, dim=-1))
+        if rotation is not None:
+            q, k = rotation.turn(q), rotation.turn(k)
+        return self.out(join_heads(self.attend(q, k, v, mask, bias)))
+
+
+class CrossAttention(nn.Module):
+    """Queries from one source, keys and values from others; each source may have its own width.
+
+    With no `values` given they are the keys' tokens. Positions can so attend while residues are carried.
+    """
+
+    def __init__(self, dim: int, num_heads: int, key_dim: int | None = None, value_dim: int | None = None):
+        super().__init__()
+        self.num_heads, self.head_dim = num_heads, head_width(dim, num_heads)
+        key_dim = dim if key_dim is None else key_dim
+        self.q, self.k = nn.Linear(dim, dim), nn.Linear(key_dim, dim)
+        self.v = nn.Linear(key_dim if value_dim is None else value_dim, dim)
+        self.attend = Attend()
+        self.out = nn.Linear(dim, dim)
+
+    def forward(
+        self,
+        queries: Float[Tensor, "B q D"],
+        keys: Float[Tensor, "B n K"],
+        values: Float[Tensor, "B n V"] | None = None,
+        mask: Mask | None = None,
+        bias: Bias | None = None,
+    ) -> Float[Tensor, "B q D"]:
+        projected = (self.q(queries), self.k(keys), self.v(keys if values is None else values))
+        q, k, v = (split_heads(x, self.num_heads) for x in projected)
+        return self.out(join_heads(self.attend(q, k, v, mask, bias)))
+
+
+class AxialAttention(nn.Module):
+    """Attention over a map of pairs: along its rows, then along its columns (Ho et al. 2019). O(R C (R + C))."""
+
+    def __init__(self, dim: int, num_heads: int):
+        super().__init__()
+        self.rows, self.columns = SelfAttention(dim, num_heads), SelfAttention(dim, num_heads)
+
+    def forward(
+        self, pairs: Float[Tensor, "B R C D"], present: Bool[Tensor, "B R C"] | None = None
+    ) -> Float[Tensor, "B R C D"]:
+        for attention in (self.rows, self.columns):
+            mask = None if present is None else Padding(present.flatten(0, 1))
+            along = attention(pairs.flatten(0, 1), mask).unflatten(0, pairs.shape[:2])
+            pairs = (pairs + along).transpose(1, 2)  # the second turn is back again
+            present = None if present is None else present.transpose(1, 2)
+        return pairs
 
 
 class AttentionPool(nn.Module):
@@ -65,9 +118,8 @@ class AttentionPool(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, tokens: Float[Tensor, "B n D"], mask: Mask | None = None) -> Float[Tensor, "B D"]:
-        b, n, _ = tokens.shape
-        k, v = self.kv(tokens).view(b, n, 2, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
-        pooled = self.attend(self.query.to(k.dtype).expand(b, -1, -1, -1), k, v, mask)
+        k, v = (split_heads(x, self.num_heads) for x in self.kv(tokens).chunk(2, dim=-1))
+        pooled = self.attend(self.query.to(k.dtype).expand(len(tokens), -1, -1, -1), k, v, mask)
         return self.out(pooled.flatten(1))
 
 
@@ -107,11 +159,11 @@ class Block(nn.Module):
         self,
         x: Float[Tensor, "B n D"],
         mask: Mask | None = None,
-        positions: Positions | None = None,
-        prefix: int = 0,
+        rotation: Rotation | None = None,
+        bias: Bias | None = None,
     ) -> Float[Tensor, "B n D"]:
         if self.pre:
-            x = x + self.residual(self.attention(self.norm1(x), mask, positions, prefix))
+            x = x + self.residual(self.attention(self.norm1(x), mask, rotation, bias))
             return x + self.residual(self.mlp(self.norm2(x)))
-        x = self.norm1(x + self.residual(self.attention(x, mask, positions, prefix)))
+        x = self.norm1(x + self.residual(self.attention(x, mask, rotation, bias)))
         return self.norm2(x + self.residual(self.mlp(x)))

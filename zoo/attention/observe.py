@@ -4,7 +4,8 @@
         model(batch)
     received.result()["backbone.blocks.0.attention"]        # [sequences, heads, tokens]
 
-Any number of observers, any number of forward passes; the model is as before on exit, an exception included.
+Any number of observers, any number of forward passes; the model is as before on exit, an exception included. A model
+that was compiled runs its attentions uncompiled while it is observed, and compiled again afterwards.
 """
 
 from __future__ import annotations
@@ -17,125 +18,120 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.attention.attend import Attend
+from zoo.attention.bias import Bias
+from zoo.attention.blockwise import block_rows
+from zoo.attention.edges import Edges
 from zoo.attention.masks import Mask
 
 
 class Observer:
-    """Reduces blocks of attention rows. Subclass and override `rows`, `gradients` or both.
+    """Sees attentions and keeps what it wants of them. Subclass and override any of the methods.
 
-    layer names the attention; A is `probabilities`, [B, H, rows, n], for the queries `start:start+rows`.
-    `queries` is the number of all query rows; start = 0 opens a new pass over the layer.
-    Rows of absent (padded) queries arrive as zeros, so that sums over queries need no care.
+    layer names the attention. Rows of absent (padded) queries arrive as zeros, so that sums need no care.
     """
 
-    def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
-        pass
+    def begins(
+        self,
+        layer: str,
+        q: Float[Tensor, "B H q d"],
+        k: Float[Tensor, "B H n d"],
+        v: Float[Tensor, "B H n e"],
+        mask: Mask | None,
+        bias: Bias | None,
+    ) -> None:
+        """Before a pass over the layer."""
 
-    def gradients(self, layer: str, start: int, probabilities: Tensor, gradient: Tensor, queries: int) -> None:
-        pass
+    def rows(self, layer: str, start: int, probabilities: Float[Tensor, "B H rows n"], queries: int) -> None:
+        """A[start:start + rows], of `queries` rows in all; start = 0 opens a pass."""
 
-    @property
-    def wants_gradients(self) -> bool:
-        return type(self).gradients is not Observer.gradients
+    def ends(self, layer: str, out: Float[Tensor, "B H q e"]) -> None:
+        """What each head gives."""
 
+    def gradients(
+        self,
+        layer: str,
+        start: int,
+        probabilities: Float[Tensor, "B H rows n"],
+        gradient: Float[Tensor, "B H rows n"],
+        queries: int,
+    ) -> None:
+        """A and dL/dA, as the backward pass comes by."""
 
-class _PerLayer(Observer):
-    """Keeps one tensor per layer and pass, [B, H, ...], and joins the passes."""
+    def end_gradients(self, layer: str, out: Float[Tensor, "B H q e"], gradient: Float[Tensor, "B H q e"]) -> None:
+        """What each head gives, and dL/d(it)."""
 
-    def __init__(self) -> None:
-        self._passes: dict[str, list[Tensor]] = {}
-
-    def _new_pass(self, layer: str, value: Tensor) -> Tensor:
-        self._passes.setdefault(layer, []).append(value)
-        return value
-
-    def _current(self, layer: str) -> Tensor:
-        return self._passes[layer][-1]
-
-    def passes(self, layer: str) -> list[Tensor]:
-        """One tensor per forward pass, in order."""
-        return self._passes[layer]
-
-    def result(self) -> dict[str, Tensor]:
-        """Layer name -> all passes joined along the batch. Passes of different widths must be read by `passes`."""
-        return {layer: torch.cat(parts) for layer, parts in self._passes.items()}
-
-
-class Received(_PerLayer):
-    """Attention that each token receives, summed over the queries: sum_i A_ij. [B, H, n]"""
-
-    def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
-        total = probabilities.sum(-2)
-        if start == 0:
-            self._new_pass(layer, total)
-        else:
-            self._current(layer).add_(total)
-
-
-class Entropy(_PerLayer):
-    """Entropy of each query's attention in nats: -sum_j A_ij log A_ij. [B, H, q]"""
-
-    def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
-        h = torch.special.entr(probabilities).sum(-1)
-        if start == 0:
-            self._new_pass(layer, h.new_zeros(*h.shape[:2], queries))
-        self._current(layer)[:, :, start : start + h.shape[-1]] = h
-
-
-class FullMap(_PerLayer):
-    """The whole matrix A. [B, H, q, n]: costs 4 x B x H x q x n bytes per layer, so ask for few sequences."""
-
-    def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
-        if start == 0:
-            b, h, _, n = probabilities.shape
-            self._new_pass(layer, probabilities.new_zeros(b, h, queries, n))
-        self._current(layer)[:, :, start : start + probabilities.shape[2]] = probabilities
-
-
-class ReceivedGradient(_PerLayer):
-    """Attention x gradient received by each token, summed over the queries: sum_i A_ij dL/dA_ij. [B, H, n]
-
-    The backward pass of L fills it: call `L.backward()` or `torch.autograd.grad` inside `observe`. `positive=True`
-    sums max(0, A_ij dL/dA_ij), as in Chefer et al. 2021 (eq. 5), where evidence against cannot cancel evidence for.
-
-    The signed sum equals v_j . dL/dv_j, since dL/dA_ij = dL/dO_i . v_j: a test holds the two against each other.
-    """
-
-    def __init__(self, positive: bool = False) -> None:
-        super().__init__()
-        self.positive = positive
-
-    def gradients(self, layer: str, start: int, probabilities: Tensor, gradient: Tensor, queries: int) -> None:
-        product = probabilities * gradient
-        total = (product.clamp_(min=0) if self.positive else product).sum(-2)
-        if start == 0:
-            self._new_pass(layer, total)
-        else:
-            self._current(layer).add_(total)
+    def wants(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(Observer, method)
 
 
 class _LayerWatcher:
-    """Hands the blocks of one attention to every observer, absent queries zeroed."""
+    """Hands what one attention does to every observer, absent queries zeroed."""
 
     def __init__(self, layer: str, observers: tuple[Observer, ...]):
-        self.layer, self.observers = layer, observers
+        self.layer = layer
+        self.to = {
+            method: [o for o in observers if o.wants(method)]
+            for method in ("begins", "rows", "ends", "gradients", "end_gradients")
+        }
+        self._mask: Mask | None = None
+
+    @property
+    def wants_rows(self) -> bool:
+        """Without that, the fused kernel runs, observed or not."""
+        return bool(self.to["rows"] or self.to["gradients"])
 
     @property
     def wants_gradients(self) -> bool:
-        return any(o.wants_gradients for o in self.observers)
+        return bool(self.to["gradients"])
+
+    @torch.no_grad()
+    def begins(self, q: Tensor, k: Tensor, v: Tensor, mask: Mask | None, bias: Bias | None) -> None:
+        self._mask = mask
+        for observer in self.to["begins"]:
+            observer.begins(self.layer, q.detach(), k.detach(), v.detach(), mask, bias)
 
     @torch.no_grad()
     def rows(self, start: int, probabilities: Tensor, mask: Mask | None, queries: int) -> None:
         a = _without_absent(probabilities, mask, start, queries)
-        for observer in self.observers:
+        for observer in self.to["rows"]:
             observer.rows(self.layer, start, a, queries)
 
     @torch.no_grad()
     def gradients(self, start: int, probabilities: Tensor, gradient: Tensor, mask: Mask | None, queries: int) -> None:
         a = _without_absent(probabilities, mask, start, queries)
-        for observer in self.observers:
-            if observer.wants_gradients:
-                observer.gradients(self.layer, start, a, gradient, queries)
+        for observer in self.to["gradients"]:
+            observer.gradients(self.layer, start, a, gradient, queries)
+
+    @torch.no_grad()
+    def edges(self, probabilities: Float[Tensor, "B H E"], edges: Edges) -> None:
+        for start, stop in self._blocks(probabilities, edges):
+            self.rows(start, edges.dense_rows(probabilities, start, stop), None, edges.num_tokens)
+
+    @torch.no_grad()
+    def edge_gradients(self, probabilities: Tensor, gradient: Tensor, edges: Edges) -> None:
+        for start, stop in self._blocks(probabilities, edges):
+            a, d_a = (edges.dense_rows(x, start, stop) for x in (probabilities, gradient))
+            self.gradients(start, a, d_a, None, edges.num_tokens)
+
+    def _blocks(self, probabilities: Tensor, edges: Edges) -> Iterator[tuple[int, int]]:
+        step = block_rows(*probabilities.shape[:2], edges.num_tokens)
+        for start in range(0, edges.num_tokens, step):
+            yield start, min(start + step, edges.num_tokens)
+
+    def ends(self, out: Tensor) -> Tensor:
+        with torch.no_grad():
+            for observer in self.to["ends"]:
+                observer.ends(self.layer, _without_absent(out.detach(), self._mask, 0, out.shape[2]))
+        if self.to["end_gradients"] and out.requires_grad:
+            mask = self._mask
+
+            def seen(gradient: Tensor) -> None:
+                whole = _without_absent(out.detach(), mask, 0, out.shape[2])
+                for observer in self.to["end_gradients"]:
+                    observer.end_gradients(self.layer, whole, gradient)
+
+            out.register_hook(seen)
+        return out
 
 
 def _without_absent(
@@ -151,18 +147,21 @@ def observe(model: nn.Module, *observers: Observer, layers: str = "") -> Iterato
     """Let `observers` see every attention inside `model` whose name starts with `layers`. Yields the layers' names.
 
     Outputs and gradients equal the fused ones to rounding, in eval and in training. Raises ValueError if the model
-    holds no such attention, or if one is observed already.
+    holds no such attention, if one is observed already, or if an observer of gradients would see none.
     """
     found = {
-        name.removesuffix(".attend"): module
+        name.removeprefix("_orig_mod.").removesuffix("attend").removesuffix("."): module
         for name, module in model.named_modules()
-        if isinstance(module, Attend) and name.startswith(layers)
+        if isinstance(module, Attend) and name.removeprefix("_orig_mod.").startswith(layers)
     }
     if not found:
         raise ValueError(f"nothing to observe: {type(model).__name__} has no attention named '{layers}...'")
     busy = [name for name, module in found.items() if module.watcher is not None]
     if busy:
         raise ValueError(f"already observed: {', '.join(busy)}; give all observers to one `observe`")
+    blind = [type(o).__name__ for o in observers if o.wants("gradients") or o.wants("end_gradients")]
+    if blind and not torch.is_grad_enabled():
+        raise ValueError(f"{' and '.join(blind)} sees gradients, and there are none under no_grad: enable them")
     for name, module in found.items():
         module.watcher = _LayerWatcher(name, observers)
     try:

@@ -1,8 +1,9 @@
-"""Where a token stands. Each kind of position is a module with two hooks; the kinds that do not use a hook inherit
-the identity.
+"""Where a token stands. Each kind of position is a module with three hooks; the kinds that do not use a hook inherit
+the one that does nothing.
 
-    tokens = positions(tokens)              added to the tokens before the first block
-    q, k   = positions.rotate(q, k)         applied to queries and keys in every block
+    tokens   = positions(tokens)            added to the tokens before the first block
+    rotation = positions.rotation(...)      turns queries and keys in every block
+    bias     = positions.bias(...)          added to the logits in every block
 
 Axes: B batch, H heads, n tokens, d head width, D model width.
 """
@@ -14,6 +15,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zoo.attention.bias import Bias, OffsetBias
+from zoo.attention.rotary import Rotation
+
 
 class Positions(nn.Module):
     """No positions at all: the backbone is permutation-equivariant."""
@@ -21,9 +25,14 @@ class Positions(nn.Module):
     def forward(self, tokens: Float[Tensor, "B n D"]) -> Float[Tensor, "B n D"]:
         return tokens
 
-    def rotate(self, x: Float[Tensor, "B H n d"], prefix: int = 0) -> Float[Tensor, "B H n d"]:
-        """Positions of `x`'s tokens after the first `prefix` ones, which stand nowhere, turned into its angles."""
-        return x
+    def rotation(
+        self, tokens: Float[Tensor, "B m D"], head_dim: int, prefix: int, places: Float[Tensor, "#B n axes"] | None
+    ) -> Rotation | None:
+        """For `tokens` of which the first `prefix` stand nowhere; places: of the others, if not one after another."""
+        return None
+
+    def bias(self, prefix: int) -> Bias | None:
+        return None
 
 
 class Learned(Positions):
@@ -45,6 +54,26 @@ class Learned(Positions):
         return tokens + F.interpolate(self.table.mT, size=n, mode="linear").mT
 
 
+class LearnedGrid(nn.Module):
+    """A learned vector for each place of a grid, interpolated to any other grid (bicubic, antialiased, by size).
+
+    Not a hook of the backbone: images of one batch have grids of their own, so the embedding adds `grid(h, w)` to each.
+    """
+
+    def __init__(self, height: int, width: int, dim: int):
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(1, dim, height, width))
+        nn.init.trunc_normal_(self.table, std=0.02)
+
+    def forward(self, height: int, width: int) -> Float[Tensor, "1 n D"]:
+        """The vectors of a `height` x `width` grid, row by row."""
+        table = self.table
+        if table.shape[2:] != (height, width):
+            kind = torch.promote_types(table.dtype, torch.float32)  # there is no bicubic in half precision
+            table = F.interpolate(table.to(kind), (height, width), mode="bicubic", antialias=True).to(table.dtype)
+        return table.flatten(2).mT
+
+
 class Sinusoidal(Positions):
     """Sines and cosines of geometric wavelengths, nothing learned (Vaswani et al. 2017, section 3.5)."""
 
@@ -62,20 +91,40 @@ class Sinusoidal(Positions):
 class Rotary(Positions):
     """Queries and keys turned by their position, so that q . k depends on the distance alone (Su et al. 2021, eq. 34).
 
-    The halves convention of GPT-NeoX and ESM: component t is paired with t + d/2.
+    The halves convention of GPT-NeoX and ESM: component t is paired with t + d/2. With `axes` = 2 the pairs are dealt
+    out to the axes in turn, a part of equal size to each (axial; Heo et al. 2024), and `places` must be given.
     """
 
-    def __init__(self, base: float = 10_000.0):
+    def __init__(self, base: float = 10_000.0, axes: int = 1):
         super().__init__()
-        self.base = base
+        self.base, self.axes = base, axes
 
-    def rotate(self, x: Float[Tensor, "B H n d"], prefix: int = 0) -> Float[Tensor, "B H n d"]:
-        width = x.shape[-1]
-        if width % 2:
-            raise ValueError(f"rotary positions need an even head width, got {width}")
-        place = torch.arange(-prefix, x.shape[2] - prefix, device=x.device).clamp(min=0)
-        frequency = self.base ** (-torch.arange(0, width, 2, device=x.device) / width)
-        angle = place[:, None] * frequency
-        cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-        first, second = x.chunk(2, dim=-1)
-        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+    def rotation(
+        self, tokens: Float[Tensor, "B m D"], head_dim: int, prefix: int, places: Float[Tensor, "#B n axes"] | None
+    ) -> Rotation:
+        if head_dim % (2 * self.axes):
+            raise ValueError(
+                f"rotary positions on {self.axes} axes need a head width that {2 * self.axes} divides, got {head_dim}"
+            )
+        if places is None:
+            if self.axes > 1:
+                raise ValueError(f"rotary positions on {self.axes} axes: say where the tokens stand (`places`)")
+            places = torch.arange(tokens.shape[1] - prefix, device=tokens.device)[None, :, None]
+        elif places.shape[-1] != self.axes:
+            raise ValueError(f"places: expected {self.axes} numbers a token, got {places.shape[-1]}")
+        part = head_dim // self.axes
+        frequency = self.base ** (-torch.arange(0, part, 2, device=tokens.device) / part)
+        angle = (places[..., None].float() * frequency).flatten(-2)  # [#B, n, d / 2]
+        angle = F.pad(angle, (0, 0, prefix, 0))  # the prefix is not turned
+        return Rotation.by(angle, tokens.dtype)
+
+
+class RelativeBias(Positions):
+    """A learned number for each head and signed distance, clipped at `reach`; one for pairs with the prefix."""
+
+    def __init__(self, num_heads: int, reach: int):
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(num_heads, 2 * reach + 2))
+
+    def bias(self, prefix: int) -> OffsetBias:
+        return OffsetBias(self.table, prefix)

@@ -13,6 +13,10 @@ from zoo.genomics.knockout import Knockout
 from zoo.genomics.logos import aligned_logo, logo
 from zoo.genomics.motifs import Motif
 
+MATCH_CAPTION = (
+    "TOMTOM: p of a match as good at the best offset and strand, E = p x matrices in the database, q by "
+    "Benjamini-Hochberg over them."
+)
 MOTIF_CAPTION = (
     "Found in the training and validation positives, tested on the test sequences. Confirmed: sites are more frequent "
     "in positives than in negatives (Fisher, Benjamini-Hochberg q < 0.05) and the logit falls further when a site is "
@@ -69,6 +73,17 @@ def motif_table(results: Sequence[Confirmed], references: Sequence[Reference]) -
         )
     columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "seqlets", "in positives",
                "in negatives", "enrichment q", "logit fall", "fall elsewhere", "knock-out q"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def match_table(results: Sequence[Confirmed]) -> pd.DataFrame:
+    """The nearest matrices of each motif, the best first."""
+    columns = ["motif", "matrix", "factor", "family", "strand", "offset", "overlap", "p", "E", "q"]
+    rows = [
+        (r.motif.name, m.matrix_id, m.name, m.family, m.strand, m.offset, m.overlap, m.pvalue, m.evalue, m.qvalue)
+        for r in results
+        for m in r.matches
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 

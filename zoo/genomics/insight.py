@@ -21,7 +21,7 @@ import torch
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.genomics import pictures
 from zoo.genomics.attribution import Attention, attention_evidence
-from zoo.genomics.confirmed import MOTIF_CAPTION, Confirmed, headline, motif_table
+from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, Confirmed, headline, match_table, motif_table
 from zoo.genomics.core_elements import ELEMENT_CAPTION, ELEMENT_TITLE, CoreElements, core_elements
 from zoo.genomics.discover import discover
 from zoo.genomics.enrichment import enrichment
@@ -134,6 +134,7 @@ def _assemble(
     motifs = [r.motif for r in confirmed]
     heads = heads_by_motif(tested.seen, tested.sites, list(names), tested.positive_lengths)
     tables = [Table("motifs", "Motifs", motif_table(results, references), MOTIF_CAPTION)]
+    tables.append(Table("matches", "What JASPAR has like them", match_table(results), MATCH_CAPTION))
     summary = [headline(results, num_seqlets)]
     if planted is not None:
         tables.append(Table("planted", "What was planted", planted, PLANTED_CAPTION))
