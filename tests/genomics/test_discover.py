@@ -9,8 +9,10 @@ from zoo.genomics.discover import discover
 from zoo.genomics.jaspar import load_jaspar, match
 from zoo.genomics.merge import align
 from zoo.genomics.motifs import Motif, spell
+from zoo.genomics.refine import refine
 from zoo.genomics.seeds import Seed
 from zoo.genomics.seqlets import Seqlets, find_seqlets
+from zoo.genomics.windows import Windows
 
 IDS = ["MA0139.2", "MA0035.5", "MA0108.3", "MA0099.4", "MA0079.5"]  # CTCF GATA1 TBP FOS::JUN SP1
 AP1_WORD = int("320310", 4)  # TGA TCA
@@ -184,3 +186,14 @@ def test_no_background_and_hardly_any_seqlets():
     nothing = np.zeros((0, 200), np.uint8)
     assert align(matrix("MA0139.2"), find(codes, evidence, nothing)[0].motif).same
     assert find(codes[:3], evidence[:3], nothing) == ()
+
+
+def test_a_seed_that_loses_its_last_sites_is_given_up():
+    """Three of very many windows hold the word, and the controls hold it more often: too small a change to notice."""
+    rng = np.random.default_rng(0)
+    codes, controls = np.full((40_000, 60), 4, np.uint8), rng.integers(4, size=(2000, 60))
+    word = np.array([0, 1, 2, 3, 3, 2, 1, 1, 0, 2, 2, 3], np.uint8)
+    codes[:3, 24:36] = word
+    controls[:, 24:36] = word
+    windows = [Windows(c.astype(np.uint8), np.arange(len(c)), np.zeros(len(c), int)) for c in (codes, controls)]
+    assert refine(Seed(int("".join(map(str, word[:6])), 4), 0, 0.0), *windows, np.full(4, 0.25)) is None

@@ -73,7 +73,7 @@ def _converged(
         width = len(motif)
         if np.abs(weight - before).mean() < 1e-4:
             break
-    return motif, sites, weight
+    return None if weight.sum() < 2 else (motif, sites, weight)
 
 
 def _larger_half(
