@@ -55,8 +55,8 @@ class Backbone(nn.Module):
         self.dim, self.num_prefix, self.checkpoint = dim, num_prefix, checkpoint
         self.positions = Positions() if positions is None else positions
         self.blocks = nn.ModuleList(blocks)
-        pre = any(block.pre for block in self.blocks)
-        self.norm = nn.LayerNorm(dim) if pre else nn.Identity()  # post-LN blocks end normalised
+        last = self.blocks[-1]
+        self.norm = nn.LayerNorm(dim, last.norm2.eps) if last.pre else nn.Identity()  # post-LN blocks end normalised
         self.prefix = nn.Parameter(torch.empty(1, num_prefix, dim)) if num_prefix else None
         if self.prefix is not None:
             nn.init.trunc_normal_(self.prefix, std=0.02)

@@ -136,6 +136,7 @@ class Block(nn.Module):
 
     norm="pre":  x + f(LN(x))   (gradients stay flat with depth)
     norm="post": LN(x + f(x))   (the original; Xiong et al. 2020 compare the two)
+    eps: of the norms; vision transformers have 1e-6.
     Dropout acts on the residual branches and not inside the attention, which therefore keeps its fast kernel.
     """
 
@@ -147,12 +148,13 @@ class Block(nn.Module):
         norm: Literal["pre", "post"] = "pre",
         dropout: float = 0.0,
         drop_path: float = 0.0,
+        eps: float = 1e-5,
     ):
         super().__init__()
         if norm not in ("pre", "post"):
             raise ValueError(f"norm: expected 'pre' or 'post', got {norm!r}")
         self.attention, self.mlp, self.pre = attention, mlp, norm == "pre"
-        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.norm1, self.norm2 = nn.LayerNorm(dim, eps), nn.LayerNorm(dim, eps)
         self.residual = nn.Sequential(nn.Dropout(dropout), DropPath(drop_path))
 
     def forward(
