@@ -133,7 +133,7 @@ def test_passes_of_several_lengths_are_joined():
 def test_a_map_too_large_is_refused_with_its_cost():
     attend = Attend()
     q = torch.zeros(1, 2, 64, 4)
-    with pytest.raises(ValueError, match="takes .* GiB"), observe(attend, FullMap(limit=1000)):
+    with pytest.raises(ValueError, match=r"takes .* GiB"), observe(attend, FullMap(limit=1000)):
         attend(q, q, q)
     assert FullMap.cost(2, 8, 512, 512) == 16 * 2**20
 

@@ -80,8 +80,8 @@ def test_transformers_esm_layers(padded):
 
     config = EsmConfig(
         vocab_size=33, hidden_size=D, num_attention_heads=H, intermediate_size=90, num_hidden_layers=1,
-        mask_token_id=32, pad_token_id=1, position_embedding_type="rotary", token_dropout=False, attn_implementation="eager",
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        mask_token_id=32, pad_token_id=1, position_embedding_type="rotary", token_dropout=False,
+        attn_implementation="eager", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
     theirs = EsmModel(config, add_pooling_layer=False).eval()
     shake(theirs)

@@ -32,3 +32,5 @@ def test_every_planted_factor_is_found_and_no_decoy(tmp_path, monkeypatch):
 def test_permuted_labels_give_no_motif(tmp_path, monkeypatch):
     table = planted_table(tmp_path, monkeypatch, "experiment=promoter_shuffled")
     assert (table["found as"] == "").all() and len(table) == 8
+    motifs = pd.read_csv(tmp_path / "run" / "insight" / "motifs.csv")
+    assert not (motifs.confirmed == "yes").any(), "a motif that is none of the planted ones"

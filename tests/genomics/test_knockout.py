@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from zoo.genomics.knockout import knockouts
+from zoo.genomics.knockout import Knockout, knockouts
 from zoo.genomics.motifs import Motif
 from zoo.genomics.scan import scan
 
@@ -71,3 +71,8 @@ def test_a_motif_without_sites_is_not_confirmed():
     motif = Motif("none", ONES[[0, 3] * 8])
     (found,) = knockouts(FindsSite(), codes, scan([motif], codes, threshold=1e-9), ["none"])
     assert not found.confirms and found.qvalue == 1
+
+
+def test_what_a_nearly_constant_model_loses_is_not_a_need():
+    sure, faint = (Knockout("m", 300, fall, fall / 20, 1e-9, 2e-9) for fall in (1.0, 7.8e-7))
+    assert sure.confirms and not faint.confirms

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from zoo.attention import Rotary, UniformBackbone
+from zoo.domain.errors import InputError
 from zoo.domain.optim import AdamW
 from zoo.genomics.attribution import attention_evidence, best_windows, coverage, logits, mutagenesis
-from zoo.genomics.batch import Batch, SequenceSet, collate, reverse_complement
+from zoo.genomics.batch import Batch, SequenceSet, collate, input_loader, reverse_complement
 from zoo.genomics.embed import PAD, ConvStem, KmerEmbedding, one_hot
 from zoo.genomics.evidence import known_sites
 from zoo.genomics.model import PromoterDetector
@@ -175,3 +176,10 @@ def test_collate_pads_and_marks_missing_labels():
     batch = collate([SequenceSet(from_strings(TEXTS))[i] for i in range(3)])
     assert batch.codes.shape == (3, 21) and (batch.codes[2, 7:] == PAD).all()
     assert batch.labels.isnan().all()
+
+
+def test_a_chromosome_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "long.fa"
+    path.write_text(">a\n" + "ACGT" * 10 + "\n>b\n" + "ACGT" * 6000 + "\n")
+    with pytest.raises(InputError, match="24,000 bases, the limit is 20,000"):
+        input_loader(path)

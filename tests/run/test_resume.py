@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from conftest import TINY
 from wandb_reader import offline_runs
 
 from zoo.domain.errors import InputError
+from zoo.run import cli
+from zoo.run.early_stopping import EarlyStopping
+from zoo.run.folder import RunFolder
 from zoo.run.train import resume
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -96,6 +100,9 @@ def start(folder: Path, *words: str) -> subprocess.Popen:
     )
 
 
+STEPS = 40  # an epoch: 320 sequences, 8 a batch
+
+
 def wait_for_step(folder: Path, process: subprocess.Popen, step: int, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -120,8 +127,9 @@ def test_sigterm_in_mid_epoch_saves_says_where_and_resumes_under_the_same_wandb_
     saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     last = pd.read_csv(folder / "metrics.csv").step.max()
     assert saved > 3 and last <= saved
+    epochs = saved // STEPS + 1
     again = subprocess.run(
-        [sys.executable, "-m", "zoo.run", "resume", str(folder), "trainer.max_epochs=1", "trainer.log_every_n_steps=1"],
+        [sys.executable, "-m", "zoo.run", "resume", str(folder), f"trainer.max_epochs={epochs}"],
         cwd=REPOSITORY,
         env={**os.environ, "WANDB_MODE": "offline"},
         capture_output=True,
@@ -131,11 +139,11 @@ def test_sigterm_in_mid_epoch_saves_says_where_and_resumes_under_the_same_wandb_
     assert again.returncode == 0, again.stdout + again.stderr
     steps = pd.read_csv(folder / "metrics.csv").dropna(subset=["train/loss"]).step
     assert steps.is_monotonic_increasing and steps.is_unique
-    assert steps.max() == 39  # 320 sequences, 8 a batch
+    assert steps.max() == epochs * STEPS - 1
     first, second = offline_runs(folder)
     assert first.id == second.id
     trained = [[row["_step"] for row in run.history if "train/loss" in row] for run in (first, second)]
-    assert min(trained[1]) >= saved and max(trained[1]) == 39
+    assert min(trained[1]) >= saved and max(trained[1]) == epochs * STEPS - 1
 
 
 def test_sigkill_leaves_no_half_written_file_and_the_run_goes_on(tmp_path):
@@ -156,7 +164,7 @@ def test_sigkill_leaves_no_half_written_file_and_the_run_goes_on(tmp_path):
     saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]
     assert saved > 0
     again = subprocess.run(
-        [sys.executable, "-m", "zoo.run", "resume", str(folder), "trainer.max_epochs=1"],
+        [sys.executable, "-m", "zoo.run", "resume", str(folder), f"trainer.max_epochs={saved // STEPS + 1}"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -165,3 +173,42 @@ def test_sigkill_leaves_no_half_written_file_and_the_run_goes_on(tmp_path):
     assert again.returncode == 0, again.stdout + again.stderr
     assert "Going on from" in again.stdout
     assert (folder / "report.html").is_file()
+
+
+@pytest.mark.parametrize("word, said", [
+    ("logger=none", "expected key=value with a key"),
+    ("trainer=3", "expected key=value with a key"),
+    ("callbacks.best=foo", "has keys of its own"),
+    ("trainer.max_epochs=0", "trainer.max_epochs=0: give more"),
+    ("trainer.max_epochs=abc", "max_epochs"),
+])  # fmt: skip
+def test_a_wrong_change_is_said_and_leaves_the_run_as_it_was(tiny_run, tmp_path, word, said, capsys):
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny_run, folder)
+    before = {p: p.read_bytes() for p in folder.glob("*.*")}
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["resume", str(folder), word])
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in folder.glob("*.*")} == before
+
+
+def test_a_copy_goes_on_from_its_last_state_whichever_file_is_newer(tiny_run, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(tiny_run, folder)
+    os.utime(folder / "checkpoints" / "best.ckpt", (2e9, 2e9))
+    assert RunFolder.open(folder).last_checkpoint().name == "last.ckpt"
+
+
+def test_a_run_is_not_trained_into_another(train_tiny, capsys):
+    train_tiny("trainer.max_epochs=1", "logger=csv")
+    with pytest.raises(SystemExit):
+        train_tiny("trainer.max_epochs=1", "logger=csv")
+    assert "holds a run already" in capsys.readouterr().err
+
+
+def test_patience_is_what_the_config_says():
+    stopping = EarlyStopping("valid/auroc", patience=20)
+    old = EarlyStopping("valid/auroc", patience=1)
+    old.wait_count = 1
+    stopping.load_state_dict(old.state_dict())
+    assert (stopping.patience, stopping.wait_count) == (20, 1)

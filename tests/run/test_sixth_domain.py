@@ -388,7 +388,7 @@ def test_a_file_that_cannot_be_used_is_said_in_one_sentence(trained, tmp_path, c
 # ---- the floors
 
 PACKAGE = Path(zoo.__file__).parent
-SHARED = ("attention", "domain", "run")
+SHARED = ("attention", "domain", "heads", "run")
 PLANNED = ("genomics", "vision", "proteins", "graphs", "language")
 DOMAINS = sorted({*PLANNED, *(p.parent.name for p in PACKAGE.glob("*/__init__.py"))} - set(SHARED))
 

@@ -107,12 +107,16 @@ class Landmarks(_PerLayer):
     names = ("self", "previous", "next", "first")
 
     def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
-        r, n = probabilities.shape[2:]
-        own = torch.arange(start, start + r, device=probabilities.device)
-        columns = torch.stack([own, own - 1, own + 1, torch.zeros_like(own)], dim=-1)
-        there = (columns >= 0) & (columns < n)
-        taken = probabilities.gather(-1, columns.clamp(0, n - 1).expand(*probabilities.shape[:2], -1, -1))
-        self._put(layer, start, taken * there, queries)
+        self._put(layer, start, landmark_mass(probabilities, start), queries)
+
+
+def landmark_mass(probabilities: Float[Tensor, "B H rows n"], start: int) -> Float[Tensor, "B H rows 4"]:
+    """A_ij at j = i, i - 1, i + 1 and 0, for the queries i = `start`, ...; 0 where there is no such token."""
+    r, n = probabilities.shape[2:]
+    own = torch.arange(start, start + r, device=probabilities.device)
+    columns = torch.stack([own, own - 1, own + 1, torch.zeros_like(own)], dim=-1)
+    there = (columns >= 0) & (columns < n)
+    return probabilities.gather(-1, columns.clamp(0, n - 1).expand(*probabilities.shape[:2], -1, -1)) * there
 
 
 class TopPairs(_PerLayer):

@@ -27,8 +27,6 @@ class DomainData(pl.LightningDataModule):
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0):
         super().__init__()
-        if batch_size < 1:
-            raise InputError(f"batch_size: at least 1 is needed, got {batch_size}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._parts: Mapping[str, Dataset] | None = None
         self._train: ResumableLoader | None = None
@@ -39,8 +37,9 @@ class DomainData(pl.LightningDataModule):
         """The data sets "train", "valid" and "test". Called once."""
 
     @classmethod
-    def problems(cls, **arguments: Any) -> list[str]:
-        return []
+    def problems(cls, batch_size: int = 64, num_workers: int = 0, **arguments: Any) -> list[str]:
+        wrong = [] if batch_size >= 1 else [f"batch_size={batch_size} must be at least 1"]
+        return wrong + ([] if num_workers >= 0 else [f"num_workers={num_workers} must be at least 0"])
 
     def part(self, name: str) -> Dataset:
         self.setup()

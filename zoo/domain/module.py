@@ -70,6 +70,10 @@ class DomainModule(pl.LightningModule):
     def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:
         """What the attention says: about the data it was trained on, or about a person's own input."""
 
+    def token_names(self, batch: Any) -> Sequence[Sequence[str]] | None:
+        """What each present token of each example stands for, class and register tokens included; None: numbers."""
+        return None
+
     def baselines(self, data: pl.LightningDataModule) -> Mapping[str, Tensor]:
         """Predictions of simple models for the test part, fitted on the training part."""
         return {}

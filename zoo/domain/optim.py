@@ -26,6 +26,12 @@ class AdamW:
     final: float = 0.01
     betas: tuple[float, float] = (0.9, 0.98)
 
+    @classmethod
+    def problems(cls, learning_rate: float = 1e-3, weight_decay: float = 0.01, warmup: float = 0.1, **rest: object):
+        wrong = [] if learning_rate > 0 else [f"learning_rate={learning_rate} must be above 0"]
+        wrong += [] if weight_decay >= 0 else [f"weight_decay={weight_decay} must be at least 0"]
+        return wrong + ([] if 0 <= warmup <= 1 else [f"warmup={warmup} is a share of all steps, 0 to 1"])
+
     def build(self, model: nn.Module, total_steps: int) -> tuple[torch.optim.Optimizer, LambdaLR]:
         undecayed = [
             name for name, p in model.named_parameters() if name.rsplit(".", 1)[-1] in {"table", "prefix", "query"}

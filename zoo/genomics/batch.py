@@ -11,11 +11,13 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from zoo.domain.errors import InputError
 from zoo.genomics.reading import read_sequences
 from zoo.genomics.sequences import PAD, Sequences
 
 COMPLEMENT = (3, 2, 1, 0, 4, 5)
 INPUT_BATCH = 256
+LONGEST = 20_000  # bases; a batch is padded to its longest, and the stem holds it at every base
 
 
 class Batch(NamedTuple):
@@ -27,9 +29,14 @@ class Batch(NamedTuple):
 
 
 class SequenceSet(Dataset):
-    """`Sequences` as examples (codes, label, name)."""
+    """`Sequences` as examples (codes, label, name). Raises InputError where one is longer than `LONGEST`."""
 
     def __init__(self, sequences: Sequences):
+        longest = int(sequences.lengths.max(initial=0))
+        if longest > LONGEST:
+            raise InputError(
+                f"the longest sequence has {longest:,} bases, the limit is {LONGEST:,}: cut the long ones into windows"
+            )
         self.sequences = sequences
 
     def __len__(self) -> int:

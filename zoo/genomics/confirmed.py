@@ -18,9 +18,10 @@ MATCH_CAPTION = (
     "Benjamini-Hochberg over them."
 )
 MOTIF_CAPTION = (
-    "Found in the training and validation positives, tested on the test sequences. Confirmed: sites are more frequent "
+    "Found in {found_in}, tested on {tested_on}. Confirmed: sites are more frequent "
     "in positives than in negatives (Fisher, Benjamini-Hochberg q < 0.05) and the logit falls further when a site is "
-    "destroyed than when a window of that size elsewhere is (Wilcoxon, q < 0.05). JASPAR: best TOMTOM match, "
+    "destroyed than when a window of that size elsewhere is (Wilcoxon, q < 0.05; by 0.05 or more). "
+    "JASPAR: best TOMTOM match, "
     f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
 )
 
@@ -95,7 +96,8 @@ def headline(results: Sequence[Confirmed], num_seqlets: int) -> str:
             + (f"{len(results)} candidates, but none is both more frequent in positives and needed by the model."
                if results else f"{num_seqlets} seqlets with nothing in common that held-out sequences confirm.")
         )  # fmt: skip
-    lines = [f"{len(confirmed)} motifs in the attention, confirmed on sequences that took no part in finding them:"]
+    count = "1 motif" if len(confirmed) == 1 else f"{len(confirmed)} motifs"
+    lines = [f"{count} in the attention, confirmed on sequences that took no part in finding them:"]
     for r in confirmed:
         name = f"{r.best.name} ({r.best.matrix_id}, q = {r.best.qvalue:.1e})" if r.best else "no match in JASPAR"
         shares = (r.enriched.n_with_pos / r.enriched.n_pos, r.enriched.n_with_neg / r.enriched.n_neg)

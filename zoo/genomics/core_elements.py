@@ -26,7 +26,7 @@ MIN_BITS = 4.0  # a looser matrix (the downstream BRE has 1.3) finds its neighbo
 
 ELEMENT_TITLE = "Core promoter elements"
 ELEMENT_CAPTION = (
-    f"{CORE_PROMOTER_RELEASE} POLII matrices on the strand as written, in the test sequences: the bases in which more "
+    f"{CORE_PROMOTER_RELEASE} POLII matrices on the strand as written, in {{tested_on}}: the bases in which more "
     "positives than negatives have a site's centre (Fisher, Bonferroni over the windows, Benjamini-Hochberg over the "
     "elements). Not learnt, but a map of where this model's evidence should lie: evidence there over evidence at all "
     "sites of the element."

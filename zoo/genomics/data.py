@@ -114,6 +114,8 @@ class CardPromoters(PromoterData):
 
     @classmethod
     def problems(cls, card: str, **arguments: Any) -> list[str]:
+        if wrong := super().problems(**arguments):
+            return wrong
         try:
             found = load_card(card)
         except InputError as error:
@@ -161,11 +163,15 @@ class OwnSequences(PromoterData):
     @classmethod
     def problems(cls, positives: str, negatives: str | None = None, **arguments: Any) -> list[str]:
         files = {"positives": positives, "negatives": negatives}
-        return [
-            f"{name}={path}: there is no such file"
-            for name, path in files.items()
-            if path is not None and not Path(path).expanduser().is_file()
-        ] + site_problems(arguments.get("known_site"))
+        return (
+            super().problems(**arguments)
+            + [
+                f"{name}={path}: there is no such file"
+                for name, path in files.items()
+                if path is not None and not Path(path).expanduser().is_file()
+            ]
+            + site_problems(arguments.get("known_site"))
+        )
 
     def read(self) -> Mapping[str, Sequences]:
         given = read_sequences(Path(self.positives).expanduser())

@@ -83,7 +83,7 @@ class ConvStem(Embedding):
         dropout: float = 0.0,
     ):
         super().__init__()
-        if wrong := self.problems(kernel, inner_kernel):
+        if wrong := self.problems(kernel, inner_kernel, layers, stride):
             raise ValueError(wrong[0])
         self.stride, self.both_strands = stride, both_strands
         self.first = nn.Conv1d(4, dim, kernel, padding=kernel // 2)
@@ -94,13 +94,16 @@ class ConvStem(Embedding):
         self.dropout = nn.Dropout(dropout)
 
     @classmethod
-    def problems(cls, kernel: int = 15, inner_kernel: int = 5, **arguments: object) -> list[str]:
+    def problems(
+        cls, kernel: int = 15, inner_kernel: int = 5, layers: int = 2, stride: int = 1, **arguments: object
+    ) -> list[str]:
         even = [
             f"{n}={k} must be odd to stay centred"
             for n, k in (("kernel", kernel), ("inner_kernel", inner_kernel))
             if k % 2 == 0
         ]
-        return even
+        few = [f"{n}={k} must be at least 1" for n, k in (("layers", layers), ("stride", stride)) if k < 1]
+        return even + few
 
     def forward(self, codes: Integer[Tensor, "B L"]) -> Tokens:
         codes = F.pad(codes, (0, -codes.shape[1] % self.stride), value=PAD)

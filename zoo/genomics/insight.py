@@ -11,7 +11,7 @@ own formats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +43,14 @@ MATCHES = 5  # of each motif
 MAX_DISCOVERY = 3000  # positives in which motifs are looked for
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where motifs were looked for, and what they were tested on."""
+
+    found_in: str = "the training and validation positives"
+    tested_on: str = "the test sequences"
+
+
 @dataclass(frozen=True, eq=False)
 class Tested:
     """The test sequences of each class, the motifs' sites in them, and the evidence in the positives.
@@ -68,12 +76,13 @@ def explain(
     test: Sequences,
     known: KnownSites | None = None,
     planted: Planted | None = None,
+    origin: Origin | None = None,
     seed: int = 0,
 ) -> Insight:
     """Motifs of `discovery` (positives), tested on `test` (labelled).
 
     background: sequences without the motifs. known: sites that are known to matter in each positive of `test`.
-    planted: the whole answer, where it is known.
+    planted: the whole answer, where it is known. origin: where the sequences are from, for the captions.
     """
     chosen = discovery
     if len(discovery) > MAX_DISCOVERY:
@@ -102,7 +111,7 @@ def explain(
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
     covered = None if known is None else site_coverage(model, positives, tested.seen, known)
     found_of_planted = None if planted is None else recovered(planted, results)
-    return _assemble(results, references, tested, covered, found_of_planted, elements, len(seqlets))
+    return _assemble(results, references, tested, covered, found_of_planted, elements, len(seqlets), origin)
 
 
 def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Tested:
@@ -128,12 +137,14 @@ def _assemble(
     planted: pd.DataFrame | None,
     elements: CoreElements | None,
     num_seqlets: int,
+    origin: Origin | None,
 ) -> Insight:
+    said = asdict(origin or Origin())
     confirmed = [r for r in results if r.confirmed]
     names = {r.motif.name: r.label for r in confirmed}
     motifs = [r.motif for r in confirmed]
     heads = heads_by_motif(tested.seen, tested.sites, list(names), tested.positive_lengths)
-    tables = [Table("motifs", "Motifs", motif_table(results, references), MOTIF_CAPTION)]
+    tables = [Table("motifs", "Motifs", motif_table(results, references), MOTIF_CAPTION.format(**said))]
     tables.append(Table("matches", "What JASPAR has like them", match_table(results), MATCH_CAPTION))
     summary = [headline(results, num_seqlets)]
     if planted is not None:
@@ -145,16 +156,16 @@ def _assemble(
     if confirmed:
         counts = (len(tested.positive), len(tested.negative))
         where = pictures.positions(tested.sites, tested.sites_negative, names, length, *counts)
-        figures.append(Figure("positions", "Where the motifs sit", where, POSITION_CAPTION))
+        figures.append(Figure("positions", "Where the motifs sit", where, POSITION_CAPTION.format(**said)))
     if elements is not None:
-        tables.append(Table("core_elements", ELEMENT_TITLE, elements.table, ELEMENT_CAPTION))
+        tables.append(Table("core_elements", ELEMENT_TITLE, elements.table, ELEMENT_CAPTION.format(**said)))
         summary.append(elements.headline)
         if elements.placed:
             placed = {name: name for name in elements.placed}
             where = pictures.positions(elements.sites, elements.sites_negative, placed, length, *elements.counts)
-            figures.append(Figure("core_elements", ELEMENT_TITLE, where, ELEMENT_CAPTION))
+            figures.append(Figure("core_elements", ELEMENT_TITLE, where, ELEMENT_CAPTION.format(**said)))
     profile = pictures.mean_evidence(tested.seen.score.numpy(), tested.seen_negative.score.numpy())
-    figures.append(Figure("evidence", "Where the evidence lies", profile, EVIDENCE_CAPTION))
+    figures.append(Figure("evidence", "Where the evidence lies", profile, EVIDENCE_CAPTION.format(**said)))
     if covered is not None and len(covered):
         scores |= {f"coverage/{r.evidence.replace(' ', '_')}": float(r.coverage) for r in covered.itertuples()}
         tables.append(Table("coverage", COVERAGE_TITLE, covered, COVERAGE_CAPTION))
@@ -170,8 +181,8 @@ def _assemble(
     return Insight("\n".join(summary), tuple(tables), tuple(figures), files, scores)
 
 
-POSITION_CAPTION = "Sites in the test sequences: p < 1e-4, or the best word of a motif too short for that."
-EVIDENCE_CAPTION = "Mean attention x gradient at each position of the test sequences, all layers and heads."
+POSITION_CAPTION = "Sites in {tested_on}: p < 1e-4, or the best word of a motif too short for that."
+EVIDENCE_CAPTION = "Mean attention x gradient at each position of {tested_on}, all layers and heads."
 COVERAGE_TITLE = "Does the evidence land on the known sites?"
 COVERAGE_CAPTION = (
     "Share of test positives with a known site whose window of 15 bases around the highest peak holds one whole."

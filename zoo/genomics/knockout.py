@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REPEATS = 4  # different permutations of each window, averaged
 MIN_SEQUENCES = 6
+MIN_FALL = 0.05  # of the logit: one twentieth of the odds; a model that is nearly constant has no smaller needs
 MIN_WIDTH = 12  # bases destroyed, at least
 
 
@@ -43,7 +44,8 @@ class Knockout:
 
     @property
     def confirms(self) -> bool:
-        return self.qvalue < 0.05 and self.fall > self.elsewhere
+        """Significant, and more than rounding: the logit falls at least `MIN_FALL` further."""
+        return self.qvalue < 0.05 and self.fall - self.elsewhere >= MIN_FALL
 
 
 def knockouts(

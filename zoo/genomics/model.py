@@ -20,7 +20,8 @@ from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
 from zoo.genomics.batch import Batch, input_loader, reverse_complement
-from zoo.genomics.embed import PAD, Embedding, Tokens
+from zoo.genomics.embed import PAD, UNKNOWN, Embedding, Tokens
+from zoo.genomics.motifs import spell
 from zoo.genomics.sources import explained, regressions, without_train_overlap
 
 
@@ -47,6 +48,11 @@ class PromoterDetector(DomainModule):
         self.embedding, self.strands, self.mutation = embedding, strands, mutation
         self.pool = AttentionPool(backbone.dim, pool_heads)
         self.head = nn.Sequential(nn.LayerNorm(backbone.dim), nn.Dropout(dropout), nn.Linear(backbone.dim, 1))
+
+    @classmethod
+    def problems(cls, mutation: float = 0.0, dropout: float = 0.1, **arguments: object) -> list[str]:
+        shares = (("mutation", mutation), ("dropout", dropout))
+        return [f"{name}={share} is a share, 0 to 1" for name, share in shares if not 0 <= share <= 1]
 
     # ---- the model
 
@@ -81,6 +87,13 @@ class PromoterDetector(DomainModule):
         return codes
 
     # ---- what the verbs ask for
+
+    def token_names(self, batch: Batch) -> list[list[str]]:
+        """The bases that a token stands at."""
+        front, stride = [f"class {i + 1}" for i in range(self.backbone.num_prefix)], self.embedding.stride
+        words = spell(batch.codes.clamp(max=UNKNOWN).cpu().numpy())
+        lengths = (batch.codes != PAD).sum(1).tolist()
+        return [front + [w[i : i + stride] for i in range(0, n, stride)] for w, n in zip(words, lengths, strict=True)]
 
     def new_metrics(self) -> MetricCollection:
         return MetricCollection(

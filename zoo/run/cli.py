@@ -14,14 +14,15 @@ from zoo.domain.cards import all_cards, load_card
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
 from zoo.run import console
-from zoo.run.files import write_bytes, write_text
+from zoo.run.files import check_writable, write_bytes, write_text
 from zoo.run.finish import INTERVALS, OURS, check_insight_folder, predict_all, score, show, write_insight, write_report
 from zoo.run.folder import RunFolder
+from zoo.run.heads import study_heads, write_heads
 from zoo.run.paths import conf_dir
 from zoo.run.train import main as train
 from zoo.run.train import quiet, resume
 
-VERBS = ("train", "resume", "explain", "predict", "test", "datasets", "list")
+VERBS = ("train", "resume", "explain", "predict", "test", "heads", "datasets", "list")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -70,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--input", type=Path)
     verb.set_defaults(verb=test)
 
+    verb = verbs.add_parser("heads", help="what each attention head does: tables, likeness, a page to explore")
+    verb.add_argument("run")
+    verb.add_argument("--output", type=Path, help="new folder to write to (default: heads/ in the run folder)")
+    verb.add_argument("--batches", type=int, default=8, help="batches of the validation part to read (default: 8)")
+    verb.set_defaults(verb=heads)
+
     verb = verbs.add_parser("datasets", help="list the data sets, or fetch some")
     verb.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
     verb.add_argument("names", nargs="*", metavar="NAME")
@@ -84,6 +91,7 @@ def explain(arguments: argparse.Namespace) -> None:
     run = RunFolder.open(arguments.run)
     if arguments.output is not None:
         check_insight_folder(arguments.output)
+        check_writable(arguments.output)
     model = _on_device(run.model())
     if arguments.input is None:
         data = run.data()
@@ -108,6 +116,7 @@ def predict(arguments: argparse.Namespace) -> None:
     path = arguments.output or run.path / f"predictions_{_stem(arguments.input)}.csv"
     if arguments.output is not None and (path.exists() or path.suffix == ".npy"):
         raise InputError(f"--output {path}: give the name of a new CSV file")
+    check_writable(path)
     model = _on_device(run.model())
     loader = model.open_input(arguments.input)
     columns: dict[str, list] = {}
@@ -143,7 +152,23 @@ def _own_scores(model, path: Path):
     from zoo.domain.scoreboard import scoreboard
 
     prediction, target = predict_all(model, model.open_input(path, labelled=True))
-    return Table("scores", str(path), scoreboard({OURS: prediction}, target, model.new_metrics()), INTERVALS)
+    few = f" Only {len(target)} examples: the intervals say little." if len(target) < 20 else ""
+    return Table("scores", str(path) + few, scoreboard({OURS: prediction}, target, model.new_metrics()), INTERVALS)
+
+
+def heads(arguments: argparse.Namespace) -> None:
+    run = RunFolder.open(arguments.run)
+    if arguments.batches < 1:
+        raise InputError(f"--batches {arguments.batches}: at least 1 is needed")
+    folder = arguments.output or run.path / "heads"
+    if arguments.output is not None and arguments.output.exists():
+        raise InputError(f"--output {arguments.output} exists: name a new folder")
+    check_writable(folder)
+    model = _on_device(run.model())
+    data = run.data()
+    data.setup()
+    title = str(run.config().get("name", run.path.name))
+    write_heads(folder, title, study_heads(model, data.val_dataloader(), arguments.batches))
 
 
 def datasets(arguments: argparse.Namespace) -> None:

@@ -11,6 +11,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from zoo.domain.errors import InputError
+
 
 def write_bytes(path: str | Path, content: bytes) -> Path:
     """Write `content` at once, making the folders above it; returns the path."""
@@ -39,3 +41,10 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def check_writable(path: Path) -> None:
+    """Raises InputError if `path` cannot be made: said before the work whose results go there."""
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(f"{path} cannot be written: {nearest} is no folder that you may write to")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from zoo.domain.scoreboard import scoreboard
 from zoo.run import console, tracking
 from zoo.run.files import write_bytes, write_text
 from zoo.run.folder import RunFolder, load_weights
+from zoo.run.metrics_log import write_out
 from zoo.run.report import RunSummary, render_report
 
 OURS = "attention"
@@ -43,8 +43,7 @@ def finish(
         torch.distributed.destroy_process_group()  # else every metric of the one that goes on would wait for the rest
     if not trainer.is_global_zero:
         return
-    for logger in loggers:
-        logger.save()
+    write_out(loggers)
     module.to(trainer.strategy.root_device)  # Lightning leaves it on the CPU
     scores = score(module, data)
     for table in scores:
@@ -128,7 +127,7 @@ def _pictures(table: Table) -> Iterator[tuple[str, bytes]]:
 def write_report(run: RunFolder, scores: list[Table], insight: Insight | None, path: Path | None = None) -> None:
     path = run.path / "report.html" if path is None else path
     metrics = pd.read_csv(run.metrics_file) if run.metrics_file.is_file() else pd.DataFrame({"step": [], "epoch": []})
-    made = json.loads((run.path / "environment.json").read_text(encoding="utf-8"))
+    made = run.environment()
     summary = RunSummary(
         name=str(run.config().get("name", run.path.name)),
         command=made.pop("command", ""),

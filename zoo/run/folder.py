@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,21 @@ class RunFolder:
     def metrics_file(self) -> Path:
         return self.path / "metrics.csv"
 
+    @property
+    def environment_file(self) -> Path:
+        return self.path / "environment.json"
+
+    def environment(self) -> dict[str, Any]:
+        """The commands and the versions of the run; empty where the file is lost or damaged."""
+        try:
+            found = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def command(self) -> str:
+        return str(self.environment().get("command", ""))
+
     def save_config(self, cfg: DictConfig) -> None:
         """The composed config with every interpolation resolved, so that it means the same anywhere."""
         write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))))
@@ -72,8 +88,9 @@ class RunFolder:
         return OmegaConf.create(turned(OmegaConf.to_container(cfg)))
 
     def last_checkpoint(self) -> Path:
-        """The newest of all saved states."""
-        return self._newest("*.ckpt")
+        """`last.ckpt`: it is never behind the best. (Which file is newer tells nothing in a copy of the folder.)"""
+        last = self.checkpoints / "last.ckpt"
+        return last if last.is_file() else self._newest("*.ckpt")
 
     def best_checkpoint(self) -> Path:
         """The best state on the validation part; the last one if validation never ran."""

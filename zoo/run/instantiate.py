@@ -25,8 +25,10 @@ from typing import Any
 import hydra.utils
 import pytorch_lightning as pl
 import torch
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from zoo.domain.errors import InputError
 from zoo.run.suggest import meant, nearest
@@ -50,6 +52,18 @@ def build(cfg: Any, **extra: Any) -> Any:
     plain = resolve(cfg)
     if refused := [f"{path}: {reason}" for path, reason in refusals(plain)]:
         raise InputError("this config may not be built, since it could run foreign code: " + "; ".join(refused))
+    try:
+        return _built(plain, extra)
+    except InstantiationException as error:
+        cause = error.__cause__
+        while isinstance(cause, InstantiationException):
+            cause = cause.__cause__
+        if isinstance(cause, InputError | ValueError | TypeError | MisconfigurationException):
+            raise InputError(f"{_target_name(error)}{first_line(cause)}") from error
+        raise
+
+
+def _built(plain: Any, extra: dict[str, Any]) -> Any:
     if not extra:
         return hydra.utils.instantiate(plain, _convert_="all")
     if not isinstance(plain, dict) or "_target_" not in plain:
@@ -57,6 +71,12 @@ def build(cfg: Any, **extra: Any) -> Any:
     # A partial carries `extra` past OmegaConf, which would copy models and misread dataclasses.
     own = {name: value for name, value in plain.items() if name not in extra}
     return hydra.utils.instantiate(own, _convert_="all", _partial_=True)(**extra)
+
+
+def _target_name(error: InstantiationException) -> str:
+    """ "ConvStem: ", from Hydra's "Error in call to target 'zoo.genomics.embed.ConvStem': ..."."""
+    found = re.search(r"target '[\w.]*?(\w+)'", str(error))
+    return f"{found[1]}: " if found else ""
 
 
 def resolve(cfg: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from zoo.run.files import write_text
 
-SECONDS_BETWEEN_WRITES = 5.0
+SECONDS_BETWEEN_WRITES = 2.0
 
 
 class MetricsLog(Logger):
@@ -26,9 +26,9 @@ class MetricsLog(Logger):
         super().__init__()
         self.path = Path(path)
         self.rows: list[dict[str, Any]] = []
-        if self.path.is_file() and self.path.stat().st_size:
+        if self.path.is_file() and self.path.stat().st_size:  # a run that goes on
             self.rows = pd.read_csv(self.path).to_dict("records")
-        self._written = time.monotonic()
+        self._written = float("-inf")  # the first row is written at once: there is something to look at
 
     @property
     def name(self) -> str:
@@ -45,8 +45,6 @@ class MetricsLog(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.rows.append({"step": 0 if step is None else step, **metrics})
-        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
-            self.save()
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
@@ -54,15 +52,27 @@ class MetricsLog(Logger):
 
     @rank_zero_only
     def save(self) -> None:
+        """Lightning asks for it after every row; a long run would be written out in full thousands of times."""
+        if time.monotonic() - self._written > SECONDS_BETWEEN_WRITES:
+            self.write()
+
+    @rank_zero_only
+    def write(self) -> None:
         if self.rows:
             write_text(self.path, self.frame().to_csv(index=False))
         self._written = time.monotonic()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        self.save()
+        self.write()
 
     def frame(self) -> pd.DataFrame:
         frame = pd.DataFrame(self.rows)
         first = [c for c in ("step", "epoch") if c in frame]
         return frame[first + sorted(c for c in frame if c not in first)]
+
+
+def write_out(loggers: Iterable[Logger]) -> None:
+    """All that was logged so far, onto the disk."""
+    for logger in loggers:
+        logger.write() if isinstance(logger, MetricsLog) else logger.save()

@@ -29,7 +29,7 @@ from zoo.run.folder import RunFolder
 from zoo.run.instantiate import build
 from zoo.run.interrupt import Interrupted
 from zoo.run.locate import absolute_files
-from zoo.run.metrics_log import MetricsLog
+from zoo.run.metrics_log import MetricsLog, write_out
 from zoo.run.overrides import find_mistakes
 from zoo.run.paths import conf_dir
 
@@ -62,8 +62,13 @@ def _job(cfg: DictConfig) -> None:
     run = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     OmegaConf.set_struct(cfg, False)
     absolute_files(cfg)
-    run.save_config(cfg)
-    guarded(run, lambda: train(run))
+    guarded(run, lambda: _new(run, cfg))
+
+
+def _new(run: RunFolder, cfg: DictConfig) -> None:
+    if run.config_file.is_file() and rank_zero_only.rank == 0:  # the other processes find what the first has begun
+        raise InputError(f"{run.path} holds a run already: go on with `zoo resume`, or name a new folder")
+    train(run, cfg)
 
 
 def resume(path: str, overrides: list[str]) -> None:
@@ -74,20 +79,23 @@ def resume(path: str, overrides: list[str]) -> None:
     checkpoint = run.last_checkpoint()
     for word in overrides:
         key, found, value = word.partition("=")
-        if not found or key.split(".")[0] not in CHANGEABLE or OmegaConf.select(cfg, key, default=MISSING) is MISSING:
+        old = OmegaConf.select(cfg, key, default=MISSING) if found else MISSING
+        if old is MISSING or key.split(".")[0] not in CHANGEABLE or "." not in key:
             raise InputError(
-                f"{word}: expected key=value with a key of {run.config_file} under {', '.join(CHANGEABLE)}; the rest "
-                "is in the checkpoint: train anew to change it"
+                f"{word}: expected key=value with a key of {run.config_file} under {', '.join(CHANGEABLE)}, such as "
+                "trainer.max_epochs=40; the rest is in the checkpoint: train anew to change it"
             )
         try:
-            OmegaConf.update(cfg, key, OmegaConf.create(f"v: {value}").v)
+            new = OmegaConf.create(f"v: {value}").v
         except (YAMLError, OmegaConfBaseException) as error:
             raise InputError(f"{word}: the value cannot be read as YAML") from error
+        if OmegaConf.is_config(old) and new is not None and not OmegaConf.is_config(new):
+            raise InputError(f"{word}: {key} has keys of its own ({', '.join(map(str, old))}); change one of them")
+        OmegaConf.update(cfg, key, new)
     if mistakes := check(cfg, SUPPLIED):
         console.mistakes(mistakes)
         sys.exit(2)
-    run.save_config(cfg)
-    guarded(run, lambda: train(run, checkpoint))
+    guarded(run, lambda: train(run, cfg, checkpoint))
 
 
 MISSING = object()
@@ -109,28 +117,32 @@ def guarded(run: RunFolder, work) -> None:
         sys.exit(130)
 
 
-def train(run: RunFolder, checkpoint: Path | None = None) -> None:
+def train(run: RunFolder, cfg: DictConfig, checkpoint: Path | None = None) -> None:
     """Fit, test on the best epoch, and say what the attention learned, all into `run`. From `checkpoint`, if given."""
-    cfg = run.config()
+    cfg = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
+    step = None if checkpoint is None else _step_of(checkpoint, cfg.trainer.get("max_epochs"))
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, module = build(cfg.data), build(cfg.model)
     data.setup()  # a file that cannot be used is said before anything else is started
     if checkpoint is not None and cfg.logger.get("wandb"):
         cfg.logger.wandb.id = tracking.last_run_id(run.path)  # a resumed run keeps its W&B id
     loggers: list[Logger] = [build(node) for node in cfg.logger.values() if node is not None]
-    if rank_zero_only.rank == 0:
-        write_text(run.path / "environment.json", json.dumps({"command": command(), **environment()}, indent=2) + "\n")
     callbacks = [build(node) for node in (cfg.get("callbacks") or {}).values() if node is not None]
     if not loggers:
         callbacks = [c for c in callbacks if not isinstance(c, LearningRateMonitor)]  # it insists on a logger
     trainer: pl.Trainer = build(cfg.trainer, callbacks=callbacks, logger=loggers, plugins=[WholeCheckpoints()])
-    plain = OmegaConf.to_container(cfg, resolve=True)
+    plain = OmegaConf.to_container(cfg)
+    if rank_zero_only.rank == 0:  # all could be built: from here on there is a run
+        run.save_config(cfg)
+        so_far = [run.command()] if checkpoint is not None and run.command() else []
+        made = {"command": " && ".join([*so_far, command()]), **environment()}
+        write_text(run.environment_file, json.dumps(made, indent=2) + "\n")
     for logger in loggers:
         tracking.log_config(logger, plain)
-    if checkpoint is not None:
+    if step is not None:
         for logger in loggers:
             if isinstance(logger, MetricsLog):
-                logger.rewind(_step_of(checkpoint))
+                logger.rewind(step)
         console.say(f"Going on from {checkpoint}")
     status = 1
     try:
@@ -141,8 +153,8 @@ def train(run: RunFolder, checkpoint: Path | None = None) -> None:
         finish(run, module, data, trainer, loggers)
         status = 0
     finally:
+        write_out(loggers)
         for logger in loggers:
-            logger.save()
             tracking.finish(logger, status)
 
 
@@ -152,13 +164,18 @@ def command() -> str:
     return " ".join(["zoo", *([] if words[:1] in (["train"], ["resume"]) else ["train"]), *map(shlex.quote, words)])
 
 
-def _step_of(checkpoint: Path) -> int:
+def _step_of(checkpoint: Path, max_epochs: int | None) -> int:
+    """Raises InputError if the file is damaged, or the run has gone further than `max_epochs`."""
     import torch
 
     try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        step, epoch = int(state["global_step"]), int(state["epoch"])
     except Exception as error:
         raise InputError(f"{checkpoint} cannot be read ({type(error).__name__}): it is damaged; delete it") from error
+    if max_epochs is not None and 0 <= max_epochs < epoch:
+        raise InputError(f"{checkpoint} is in epoch {epoch}, and trainer.max_epochs={max_epochs}: give more")
+    return step
 
 
 def quiet() -> None:

@@ -1,0 +1,1 @@
+"""What heads do, in any domain: tables, likeness, importance, pruning, losses that make them differ."""
