@@ -20,7 +20,7 @@ from zoo.heads.page import Example
 from zoo.heads.profile import Profile
 
 REDUNDANT = 0.8  # mean CKA within a cluster of heads
-KEYS = 32  # kept of each query in the examples
+KEYS = 64  # kept of each query in the examples
 
 
 @dataclass(frozen=True, eq=False)
