@@ -20,6 +20,7 @@ def planted_table(folder, monkeypatch, *words: str) -> pd.DataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # minutes alone, much more beside other work
 def test_every_planted_factor_is_found_and_no_decoy(tmp_path, monkeypatch):
     table = planted_table(tmp_path, monkeypatch)
     telling = table["tells the classes apart"] == "yes"
@@ -29,6 +30,7 @@ def test_every_planted_factor_is_found_and_no_decoy(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # minutes alone, much more beside other work
 def test_permuted_labels_give_no_motif(tmp_path, monkeypatch):
     table = planted_table(tmp_path, monkeypatch, "experiment=promoter_shuffled")
     assert (table["found as"] == "").all() and len(table) == 8

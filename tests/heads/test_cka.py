@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from zoo.attention import Padding
 from zoo.heads.cka import MinibatchCKA, gram, hsic
+from zoo.heads.features import HeadKernels
 from zoo.heads.study import clusters
 
 
@@ -71,3 +73,29 @@ def test_clusters_join_what_is_alike():
     first, second, third, fourth = clusters(cka)
     assert first == second and len({first, third, fourth}) == 3
     assert clusters(np.ones((1, 1))) == [1]
+
+
+def test_heads_that_share_only_their_sequences_are_independent():
+    """Tokens of one sequence say the same; drawn as if they were examples, they made independent heads look alike."""
+    kernels, generator = HeadKernels(), torch.Generator().manual_seed(0)
+    mask = Padding(torch.ones(32, 20, dtype=torch.bool))
+    q = torch.zeros(32, 2, 20, 4)
+    for _ in range(40):
+        out = torch.randn(32, 2, 1, 4, generator=generator).expand(32, 2, 20, 4)
+        kernels.begins("a", q, q, q, mask, None)
+        kernels.ends("a", out)
+        kernels.close()
+    assert abs(float(kernels.heads.result()[0, 1])) < 0.05
+
+
+def test_only_present_tokens_and_different_sequences_are_compared():
+    kernels = HeadKernels()
+    out = torch.randn(8, 1, 5, 3)
+    out[:, :, 2:] = 1e6  # padding
+    mask = Padding((torch.arange(5) < 2).expand(8, 5))
+    q = torch.zeros(8, 1, 5, 3)
+    kernels.begins("a", q, q, q, mask, None)
+    kernels.ends("a", out)
+    assert kernels._features["a"].abs().max() < 100
+    kernels.close(4)
+    assert kernels.names == [("a", 0)]

@@ -13,6 +13,7 @@ from zoo.attention import (
     AttentionPool,
     Dense,
     FullMap,
+    GateGradient,
     Padding,
     RelativeBias,
     Rotary,
@@ -22,7 +23,7 @@ from zoo.attention import (
 )
 from zoo.heads.diversity import DiverseHeads, output_agreement, subspace_overlap
 from zoo.heads.gates import attentions, gated
-from zoo.heads.importance import ablation
+from zoo.heads.importance import ablation, gate_importance
 from zoo.heads.profile import Profile
 from zoo.heads.prune import pruned
 from zoo.heads.roles import ROLES, role
@@ -205,3 +206,53 @@ def test_a_head_mask_gives_each_head_its_relation():
         attend(q, q, q, Dense(allowed))
     table = profile.table()
     assert table.entropy.isna()[0] and not table.entropy.isna()[1]  # who sees one token alone has no choice
+
+
+def test_a_sharp_head_keeps_its_queries():
+    """Attention that underflows to 0 is still attention."""
+    attend, profile = Attend(), Profile()
+    q = 60 * torch.eye(16).expand(1, 1, 16, 16)
+    with observe(attend, profile):
+        attend(q, q, torch.randn(1, 1, 16, 4))
+    row = profile.table().iloc[0]
+    assert row["self"] == pytest.approx(1) and row.entropy < 0.01 and row.role == "positional"
+
+
+def test_both_readings_of_an_example_count_as_one():
+    gate = GateGradient()
+    gate._new_pass("a", torch.tensor([[1.0], [2.0], [3.0], [-4.0]]))  # two examples, read twice
+    assert gate_importance([gate], [2]) == {("a", 0): pytest.approx((abs(1 + 3) + abs(2 - 4)) / 2 * 2)}
+
+
+def test_a_model_without_any_head_in_a_layer_still_runs():
+    model = pruned(UniformBackbone(30, 2, 3, positions=Rotary()), {"blocks.0.attention": [0, 1, 2]})
+    assert model(torch.randn(2, 5, 30)).tokens.shape == (2, 5, 30)
+
+
+@pytest.mark.slow
+def test_gates_reach_a_compiled_model():
+    model = UniformBackbone(20, 1, 2).eval()
+    compiled, x = torch.compile(model), torch.randn(1, 5, 20)
+    with torch.no_grad():
+        whole = compiled(x).tokens
+        with gated(compiled, {"blocks.0.attention": torch.zeros(2)}):
+            torch.testing.assert_close(compiled(x).tokens, model(x).tokens)
+            assert (compiled(x).tokens - whole).abs().max() > 1e-3
+        torch.testing.assert_close(compiled(x).tokens, whole)
+
+
+def test_accumulated_batches_share_one_penalty():
+    data, sizes = torch.randn(16, 9, 24, generator=torch.Generator().manual_seed(0)), []
+    for parts in (1, 4):
+        torch.manual_seed(0)
+        module = _Autoencoder()
+        before = module.backbone.blocks[0].attention.qkv.weight.detach().clone()
+        module.training_step = lambda batch, i, module=module: module.backbone(batch).tokens.sum() * 0
+        module.configure_optimizers = lambda module=module: torch.optim.SGD(module.parameters(), lr=1.0)
+        trainer = pl.Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, callbacks=[DiverseHeads(1.0)], accumulate_grad_batches=parts,
+        )  # fmt: skip
+        trainer.fit(module, DataLoader(data, batch_size=16 // parts))
+        sizes.append(float((module.backbone.blocks[0].attention.qkv.weight - before).norm()))
+    assert sizes[0] == pytest.approx(sizes[1], rel=1e-4) and sizes[0] > 0

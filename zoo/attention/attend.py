@@ -28,12 +28,17 @@ class Attend(nn.Module):
     """The attention itself, without projections. Every attention of the zoo runs through one of these.
 
     `zoo.attention.observe` finds them in a model and sets `watcher` for a while. A row whose keys are all masked
-    gives zeros, with finite gradients.
+    gives zeros, with finite gradients. `gate`: what each head's output is multiplied by (see `zoo.heads.gates`).
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.watcher: Watcher | None = None
+        self.gate: Float[Tensor, " H"] | None = None
+
+    def __getstate__(self) -> dict:
+        """A copy is neither observed nor gated."""
+        return self.__dict__ | {"watcher": None, "gate": None}
 
     def forward(
         self,
@@ -43,9 +48,9 @@ class Attend(nn.Module):
         mask: Mask | None = None,
         bias: Bias | None = None,
     ) -> Float[Tensor, "B H q e"]:
-        if self.watcher is None:
-            return _plain(q, k, v, mask, bias)
-        return _observed(q, k, v, mask, bias, self.watcher)
+        seen = self.watcher is not None
+        out = _observed(q, k, v, mask, bias, self.watcher) if seen else _plain(q, k, v, mask, bias)
+        return out if self.gate is None else out * self.gate[:, None, None].to(out)
 
 
 def _plain(q: Tensor, k: Tensor, v: Tensor, mask: Mask | None, bias: Bias | None) -> Tensor:

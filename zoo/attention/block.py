@@ -119,6 +119,8 @@ class AttentionPool(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "B n D"], mask: Mask | None = None) -> Float[Tensor, "B D"]:
         k, v = (split_heads(x, self.num_heads) for x in self.kv(tokens).chunk(2, dim=-1))
+        if mask is not None:  # who exists is all that a pooling query asks; it stands nowhere among the tokens
+            mask = None if mask.present is None else Padding(mask.present)
         pooled = self.attend(self.query.to(k.dtype).expand(len(tokens), -1, -1, -1), k, v, mask)
         return self.out(pooled.flatten(1))
 

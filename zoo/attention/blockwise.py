@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from zoo.attention.bias import Bias
 from zoo.attention.masks import Mask
@@ -55,9 +56,12 @@ def attend_blockwise(
     return _Blockwise.apply(q, k, v, mask, bias, watcher, *(() if bias is None else bias.tensors))
 
 
-def block_rows(batch: int, heads: int, keys: int) -> int:
-    """How many query rows are held at once."""
-    return max(1, BLOCK_ELEMENTS // max(1, batch * heads * keys))
+def block_rows(batch: int, heads: int, keys: int, width: int = 0) -> int:
+    """How many query rows are held at once: as many as fit the cache, but at least half the heads' width.
+
+    Each block reads all keys and values again; with fewer rows that would cost more than their products.
+    """
+    return max(1, width // 2, BLOCK_ELEMENTS // max(1, batch * heads * keys))
 
 
 def probabilities(
@@ -69,8 +73,8 @@ def probabilities(
     bias: Bias | None = None,
 ) -> Float[Tensor, "B H rows n"]:
     """softmax(q k^T / sqrt(d) + bias)[start:stop], in float32 at least; rows that may see nobody are zero."""
-    logits = (q[:, :, start:stop] * q.shape[-1] ** -0.5) @ k.mT
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    kept = torch.promote_types(q.dtype, torch.float32)  # logits rounded to bfloat16 would be no logits
+    logits = (q[:, :, start:stop].to(kept) * q.shape[-1] ** -0.5) @ k.to(kept).mT
     if bias is not None:
         logits += bias.rows(start, stop, k.shape[2], *bias.tensors)
     if mask is None:
@@ -82,7 +86,7 @@ def probabilities(
 class _Blockwise(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, mask, bias, watcher, *tensors):
-        step = block_rows(q.shape[0], q.shape[1], k.shape[2])
+        step = block_rows(q.shape[0], q.shape[1], k.shape[2], q.shape[3])
         out = q.new_empty(*q.shape[:-1], v.shape[-1])
         for start in range(0, q.shape[2], step):
             stop = min(start + step, q.shape[2])
@@ -95,12 +99,15 @@ class _Blockwise(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, d_out):
         q, k, v, out, *tensors = ctx.saved_tensors
         scale = q.shape[-1] ** -0.5
-        dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        kept = torch.promote_types(q.dtype, torch.float32)  # sums over blocks lose too much in bfloat16
+        dq = torch.empty_like(q)
+        dk, dv = (torch.zeros(x.shape, dtype=kept, device=x.device) for x in (k, v))
         wanted = [t for t, needed in zip(tensors, ctx.needs_input_grad[6:], strict=True) if needed]
-        d_tensors = [torch.zeros_like(t) for t in wanted]
+        d_tensors = [torch.zeros_like(t, dtype=torch.promote_types(t.dtype, kept)) for t in wanted]
         for start in range(0, q.shape[2], ctx.step):
             stop = min(start + ctx.step, q.shape[2])
             a = probabilities(q, k, ctx.mask, start, stop, ctx.bias)
@@ -113,13 +120,17 @@ class _Blockwise(torch.autograd.Function):
             if wanted:
                 for total, part in zip(d_tensors, _bias_gradient(ctx.bias, tensors, wanted, d_s, start), strict=True):
                     total += part
-            d_s = d_s.to(q.dtype)
-            dq[:, :, start:stop] = d_s @ k * scale
-            dk += d_s.mT @ q[:, :, start:stop] * scale
-            dv += a.to(v.dtype).mT @ d_o
-        given = iter(d_tensors)
+            dq[:, :, start:stop] = d_s.to(q.dtype) @ k * scale
+            _add_product(dk, d_s.to(kept).mT, q[:, :, start:stop].to(kept), scale)
+            _add_product(dv, a.to(kept).mT, d_o.to(kept), 1.0)
+        given = iter(total.to(t.dtype) for total, t in zip(d_tensors, wanted, strict=True))
         for_tensors = [next(given) if needed else None for needed in ctx.needs_input_grad[6:]]
-        return dq, dk, dv, None, None, None, *for_tensors
+        return dq, dk.to(k.dtype), dv.to(v.dtype), None, None, None, *for_tensors
+
+
+def _add_product(total: Tensor, a: Tensor, b: Tensor, scale: float) -> None:
+    """total += scale a b, without a product of its own."""
+    total.flatten(0, 1).baddbmm_(a.flatten(0, 1), b.flatten(0, 1), alpha=scale)
 
 
 def _bias_gradient(bias: Bias, tensors: list[Tensor], wanted: list[Tensor], d_s: Tensor, start: int) -> tuple:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from zoo.attention.bias import Bias, DenseBias
 from zoo.attention.blockwise import Watcher
@@ -68,6 +69,7 @@ class Edges(Mask):
         allowed[:, query, key] = True if self.heads is None else self.heads[:, first:last]
         return allowed[None]
 
+    @torch.compiler.disable  # the compiler does not know sparse matrices
     def attend(
         self, q: Tensor, k: Tensor, v: Tensor, bias: Bias | None = None, watcher: Watcher | None = None
     ) -> Float[Tensor, "B H n e"]:
@@ -187,7 +189,13 @@ class _AlongEdges(torch.autograd.Function):
         return out.view(b, h, n, -1)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, d_out):
+        with torch.autocast(d_out.device.type, enabled=False):
+            return _AlongEdges._backward(ctx, d_out)
+
+    @staticmethod
+    def _backward(ctx, d_out):
         q, k, v, a, out = ctx.saved_tensors
         b, h, n = ctx.shape
         layout = ctx.edges.layout(b * h)

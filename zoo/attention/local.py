@@ -25,7 +25,9 @@ class Chunked(Mask):
         query, key = _places(start, stop, keys, device)
         return query // self.size == key // self.size
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
+        if q.shape[2] != k.shape[2]:
+            return None
         n, whole = q.shape[2], q.shape[2] // self.size * self.size
         parts = []
         if whole:
@@ -48,8 +50,10 @@ class SlidingWindow(Mask):
         query, key = _places(start, stop, keys, device)
         return (query - key).abs() <= self.reach
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
         """Queries in blocks of `reach`; each block sees its own keys and those of the two blocks beside it."""
+        if q.shape[2] != k.shape[2]:
+            return None
         n, size = q.shape[2], max(self.reach, 16)
         if n <= 2 * size:
             allowed = self.rows(0, n, n, q.device)

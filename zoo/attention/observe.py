@@ -84,8 +84,9 @@ class _LayerWatcher:
     def wants_gradients(self) -> bool:
         return bool(self.to["gradients"])
 
-    @torch.no_grad()
     def begins(self, q: Tensor, k: Tensor, v: Tensor, mask: Mask | None, bias: Bias | None) -> None:
+        if (blind := self.to["gradients"] + self.to["end_gradients"]) and not torch.is_grad_enabled():
+            raise ValueError(f"{type(blind[0]).__name__} sees gradients, and there are none under no_grad: enable them")
         self._mask = mask
         for observer in self.to["begins"]:
             observer.begins(self.layer, q.detach(), k.detach(), v.detach(), mask, bias)
@@ -123,10 +124,9 @@ class _LayerWatcher:
             for observer in self.to["ends"]:
                 observer.ends(self.layer, _without_absent(out.detach(), self._mask, 0, out.shape[2]))
         if self.to["end_gradients"] and out.requires_grad:
-            mask = self._mask
+            whole = _without_absent(out.detach(), self._mask, 0, out.shape[2])  # a hook that held `out` would keep it
 
             def seen(gradient: Tensor) -> None:
-                whole = _without_absent(out.detach(), mask, 0, out.shape[2])
                 for observer in self.to["end_gradients"]:
                     observer.end_gradients(self.layer, whole, gradient)
 
@@ -142,6 +142,15 @@ def _without_absent(
     return a * mask.present[:, None, start : start + a.shape[2], None]
 
 
+def attentions(model: nn.Module) -> dict[str, Attend]:
+    """Every attention in `model`, compiled or not, by the name of the layer that it is in."""
+    return {
+        name.replace("_orig_mod.", "").removesuffix("attend").removesuffix("."): module
+        for name, module in model.named_modules()
+        if isinstance(module, Attend)
+    }
+
+
 @contextmanager
 def observe(model: nn.Module, *observers: Observer, layers: str = "") -> Iterator[list[str]]:
     """Let `observers` see every attention inside `model` whose name starts with `layers`. Yields the layers' names.
@@ -149,11 +158,7 @@ def observe(model: nn.Module, *observers: Observer, layers: str = "") -> Iterato
     Outputs and gradients equal the fused ones to rounding, in eval and in training. Raises ValueError if the model
     holds no such attention, if one is observed already, or if an observer of gradients would see none.
     """
-    found = {
-        name.removeprefix("_orig_mod.").removesuffix("attend").removesuffix("."): module
-        for name, module in model.named_modules()
-        if isinstance(module, Attend) and name.removeprefix("_orig_mod.").startswith(layers)
-    }
+    found = {name: module for name, module in attentions(model).items() if name.startswith(layers)}
     if not found:
         raise ValueError(f"nothing to observe: {type(model).__name__} has no attention named '{layers}...'")
     busy = [name for name, module in found.items() if module.watcher is not None]

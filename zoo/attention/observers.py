@@ -204,4 +204,5 @@ class GateGradient(_PerLayer):
     """
 
     def end_gradients(self, layer: str, out: Tensor, gradient: Tensor) -> None:
-        self._new_pass(layer, (out * gradient).sum((-2, -1)))
+        kept = torch.promote_types(out.dtype, torch.float32)
+        self._new_pass(layer, (out.to(kept) * gradient.to(kept)).sum((-2, -1)))

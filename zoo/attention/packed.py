@@ -47,6 +47,11 @@ class Packed(Mask):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Sequences of one length at a time, by the fused kernel, without padding."""
         b, h, n, _ = q.shape
+        if (len(self.segment), self.segment.shape[1]) != (b, n) or k.shape[2] != n:
+            raise ValueError(
+                f"segment: expected a number for each token of {b} rows of {n}, got {tuple(self.segment.shape)} "
+                f"(and {k.shape[2]} keys)"
+            )
         flat = [x.transpose(1, 2).flatten(0, 1) for x in (q, k, v)]  # each [B n, H, .]
         parts, places = [], []
         for place, length in self._of_equal_length():
@@ -63,10 +68,13 @@ class Packed(Mask):
         if self._groups is None:
             starts = defaultdict(list)
             for row, segment in enumerate(self.segment.tolist()):
-                at = 0
+                at, seen = 0, set()
                 for end in range(1, len(segment) + 1):
                     if end == len(segment) or segment[end] != segment[at]:
                         if segment[at] != ABSENT:
+                            if segment[at] in seen:
+                                raise ValueError(f"segment: sequence {segment[at]} of row {row} is in several pieces")
+                            seen.add(segment[at])
                             starts[end - at].append(row * len(segment) + at)
                         at = end
             device = self.segment.device

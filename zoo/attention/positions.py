@@ -29,6 +29,8 @@ class Positions(nn.Module):
         self, tokens: Float[Tensor, "B m D"], head_dim: int, prefix: int, places: Float[Tensor, "#B n axes"] | None
     ) -> Rotation | None:
         """For `tokens` of which the first `prefix` stand nowhere; places: of the others, if not one after another."""
+        if places is not None:
+            raise ValueError(f"{type(self).__name__} positions count tokens one after another and read no `places`")
         return None
 
     def bias(self, prefix: int) -> Bias | None:

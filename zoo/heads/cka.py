@@ -1,7 +1,8 @@
 """Which heads say the same: centred kernel alignment, without the bias that few examples bring.
 
 HSIC_1 of Song et al. (2012, eq. 5) is unbiased; a ratio of its means over batches is the minibatch CKA of Nguyen et
-al. (2021, eq. 4). The usual estimator reads about 0.2 on independent data with 32 examples; this one about 0.
+al. (2021, eq. 4). The usual estimator reads about 0.2 on independent data with 32 examples; this one about 0. Both
+need independent examples, and two tokens of one sequence are none.
 
 Axes: K kernels (heads), m examples, e features.
 """
@@ -57,4 +58,4 @@ class MinibatchCKA:
             raise ValueError("no batch was given")
         own = self._sum.diagonal()
         scale = torch.where(own > 1e-9 * self._power, own, torch.nan).sqrt()
-        return self._sum / torch.outer(scale, scale)
+        return (self._sum / torch.outer(scale, scale)).cpu()

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.attention import SelfAttention
-from zoo.heads.gates import attentions
+from zoo.attention.observe import attentions
 
 
 def subspace_overlap(attention: SelfAttention) -> Float[Tensor, ""]:
@@ -68,7 +68,14 @@ class DiverseHeads(pl.Callback):
         if terms:
             penalty = torch.stack(terms).mean()
             pl_module.log("train/diversity", penalty.detach(), on_step=True, on_epoch=False)
-            loss.add_(self.weight * penalty.to(loss))
+            scaler = getattr(
+                trainer.precision_plugin, "scaler", None
+            )  # Lightning has scaled and divided the loss already
+            scale = (1.0 if scaler is None else scaler.get_scale()) / trainer.accumulate_grad_batches
+            loss.add_(self.weight * scale * penalty.to(loss))
+
+    def on_after_backward(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._outputs = {}  # a block that was computed again has filled it again
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._release()

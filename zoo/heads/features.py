@@ -1,6 +1,6 @@
-"""What each head says at the same few tokens of a batch: the examples between which heads are compared.
+"""What each head says at one token of each sequence: the examples between which heads are compared.
 
-Axes: B batch, H heads, n tokens, e value width, m examples.
+Axes: B batch, H heads, n tokens, e value width.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from zoo.heads.cka import MinibatchCKA, gram
 class HeadKernels(Observer):
     """CKA between all heads of all self-attentions, and between the layers, batch by batch.
 
-    In each batch `examples` present tokens are drawn, the same in every layer. Call `close` after each batch.
+    In each batch one present token of each sequence is drawn, the same in every layer: tokens of one sequence are no
+    independent examples. Call `close` after each batch.
     """
 
-    def __init__(self, examples: int = 256, seed: int = 0) -> None:
-        self.examples, self.seed = examples, seed
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
         self.heads, self.layers = MinibatchCKA(), MinibatchCKA()
         self.names: list[tuple[str, int]] = []  # (layer, head), in the order of the matrix
         self.layer_names: list[str] = []
-        self._kernels: dict[str, Tensor] = {}
+        self._features: dict[str, Tensor] = {}  # [H, B, e]
         self._chosen: Tensor | None = None
         self._present: dict[str, Tensor] = {}
 
@@ -38,20 +39,23 @@ class HeadKernels(Observer):
         if layer not in self._present:
             return
         if self._chosen is None:
-            there = self._present[layer].flatten().nonzero()[:, 0]
-            order = torch.randperm(len(there), generator=torch.Generator().manual_seed(self.seed))
-            self._chosen = there[order[: self.examples]]
-        features = out.transpose(0, 1).flatten(1, 2)[:, self._chosen.to(out.device)]
-        self._kernels[layer] = gram(features.double())
+            draw = torch.rand(self._present[layer].shape, generator=torch.Generator().manual_seed(self.seed))
+            self._chosen = draw.masked_fill(~self._present[layer], -1).argmax(1)
+        rows = torch.arange(len(out), device=out.device)
+        self._features[layer] = out[rows, :, self._chosen.to(out.device)].transpose(0, 1)
 
-    def close(self) -> None:
-        """The batch is over. One with fewer than 4 tokens is left out."""
-        if self._kernels and len(self._chosen) >= 4:
-            self.names = [(layer, h) for layer, kernel in self._kernels.items() for h in range(len(kernel))]
-            self.layer_names = list(self._kernels)
-            self.heads.update_kernels(torch.cat(list(self._kernels.values())))
-            self.layers.update_kernels(torch.stack([kernel.sum(0) for kernel in self._kernels.values()]))
-        self._kernels, self._chosen, self._present = {}, None, {}
+    def close(self, examples: int | None = None) -> None:
+        """The batch is over, and only its first `examples` sequences are different ones (all, if not given).
+
+        A batch of fewer than 4 is left out.
+        """
+        kernels = {layer: gram(features[:, :examples].double()) for layer, features in self._features.items()}
+        if kernels and next(iter(kernels.values())).shape[-1] >= 4:
+            self.names = [(layer, h) for layer, kernel in kernels.items() for h in range(len(kernel))]
+            self.layer_names = list(kernels)
+            self.heads.update_kernels(torch.cat(list(kernels.values())))
+            self.layers.update_kernels(torch.stack([kernel.sum(0) for kernel in kernels.values()]))
+        self._features, self._chosen, self._present = {}, None, {}
         self.seed += 1
 
 

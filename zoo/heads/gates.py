@@ -11,16 +11,7 @@ from contextlib import contextmanager
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zoo.attention import Attend
-
-
-def attentions(model: nn.Module) -> dict[str, Attend]:
-    """Every attention in `model`, by the name that `zoo.attention.observe` gives it."""
-    return {
-        name.removesuffix("attend").removesuffix("."): module
-        for name, module in model.named_modules()
-        if isinstance(module, Attend)
-    }
+from zoo.attention.observe import attentions
 
 
 @contextmanager
@@ -29,12 +20,10 @@ def gated(model: nn.Module, gates: Mapping[str, Float[Tensor, " H"]]) -> Iterato
     found = attentions(model)
     if unknown := [layer for layer in gates if layer not in found]:
         raise ValueError(f"no attention is named {', '.join(unknown)}; there are {', '.join(found)}")
-    hooks = [
-        found[layer].register_forward_hook(lambda module, given, out, gate=gate: out * gate.to(out)[:, None, None])
-        for layer, gate in gates.items()
-    ]
+    for layer, gate in gates.items():
+        found[layer].gate = gate
     try:
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        for layer in gates:
+            found[layer].gate = None

@@ -17,9 +17,14 @@ from zoo.heads.gates import gated
 
 
 def gate_importance(gates: Sequence[GateGradient], batch_sizes: Sequence[int]) -> dict[tuple[str, int], float]:
-    """E |dL/dg| over examples (Michel et al. 2019, eq. 2), one observer for each batch; L is a mean over its batch."""
-    found = [{layer: g.abs() * size for layer, g in gate.result().items()} for gate, size in
-             zip(gates, batch_sizes, strict=True)]  # fmt: skip
+    """E |dL/dg| over examples (Michel et al. 2019, eq. 2), one observer for each batch; L is a mean over its batch.
+
+    An example that is read several times (both strands) counts once, with the sum of its readings.
+    """
+    found = [
+        {layer: given.unflatten(0, (-1, size)).sum(0).abs() * size for layer, given in gate.result().items()}
+        for gate, size in zip(gates, batch_sizes, strict=True)
+    ]
     means = {layer: torch.cat([per_batch[layer] for per_batch in found]).mean(0) for layer in found[0]}
     return {(layer, head): float(value) for layer, mean in means.items() for head, value in enumerate(mean)}
 

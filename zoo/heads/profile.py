@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from zoo.attention import Landmarks, Observer
+from zoo.attention import Landmarks, Mask, Observer
 from zoo.attention.observers import landmark_mass
 from zoo.heads.roles import role
 
@@ -31,12 +31,24 @@ class Profile(Observer):
         self._queries: dict[str, Tensor] = {}
         self._tokens: dict[str, int] = {}
         self._pools: dict[str, bool] = {}
+        self._masks: dict[str, Mask | None] = {}
 
     def begins(self, layer, q, k, v, mask, bias) -> None:
         self._pools[layer] = q.shape[2] != k.shape[2]
+        self._masks[layer] = mask
+
+    def _visible(self, layer: str, start: int, probabilities: Tensor) -> Tensor:
+        """Who may see whom; attention can be too sharp to tell by being 0."""
+        mask, (rows, keys) = self._masks[layer], probabilities.shape[2:]
+        if mask is None:
+            return torch.ones_like(probabilities, dtype=torch.bool)
+        seen = mask.rows(start, start + rows, keys, probabilities.device).expand(probabilities.shape)
+        if mask.present is None or self._pools[layer]:
+            return seen
+        return seen & mask.present[:, None, start : start + rows, None]
 
     def rows(self, layer: str, start: int, probabilities: Float[Tensor, "B H rows n"], queries: int) -> None:
-        seen = probabilities > 0
+        seen = self._visible(layer, start, probabilities)
         visible = seen.sum(-1)
         counts = (visible > 1).to(probabilities)
         entropy = torch.special.entr(probabilities).sum(-1) / visible.clamp_min(2).log()
@@ -59,7 +71,9 @@ class Profile(Observer):
         unit = torch.nn.functional.normalize(out.float(), dim=-1, eps=1e-12)
         cosine = torch.einsum("bhne,bgne->hg", unit, unit)
         cosine.fill_diagonal_(0)
-        present = int((out[:, 0].abs().sum(-1) > 0).sum())
+        mask = self._masks[layer]
+        everyone = mask is None or mask.present is None or self._pools[layer]
+        present = out.shape[0] * out.shape[2] if everyone else int(mask.present.sum())
         self._tokens[layer] = self._tokens.get(layer, 0) + present
         self._add(layer, "agreement", cosine.sum(1) / (heads - 1))
 

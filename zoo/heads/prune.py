@@ -14,8 +14,9 @@ from zoo.attention import RelativeBias, SelfAttention
 class NoAttention(nn.Module):
     """What a self-attention without any head gives: its output projection's bias."""
 
-    def __init__(self, bias: Tensor):
+    def __init__(self, bias: Tensor, head_dim: int):
         super().__init__()
+        self.head_dim = head_dim
         self.bias = nn.Parameter(bias)
 
     def forward(self, tokens: Tensor, *context: object) -> Tensor:
@@ -45,7 +46,7 @@ def pruned(model: nn.Module, heads: Mapping[str, Sequence[int]]) -> nn.Module:
 
 def _with_heads(attention: SelfAttention, keep: list[int]) -> nn.Module:
     if not keep:
-        return NoAttention(attention.out.bias.detach().clone())
+        return NoAttention(attention.out.bias.detach().clone(), attention.head_dim)
     width, heads = attention.head_dim, attention.num_heads
     columns = torch.cat([torch.arange(h * width, (h + 1) * width) for h in keep])
     rows = torch.cat([columns + part * heads * width for part in range(3)])  # of q, k and v

@@ -52,7 +52,7 @@ def study(
             loss.backward()
         model.zero_grad(set_to_none=True)
         sizes.append(size)
-        kernels.close()
+        kernels.close(size)
         top.close()
     table = profile.table()
     keys = list(zip(table.layer, table["head"], strict=True))

@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("heads", help="what each attention head does: tables, likeness, a page to explore")
     verb.add_argument("run")
     verb.add_argument("--output", type=Path, help="new folder to write to (default: heads/ in the run folder)")
-    verb.add_argument("--batches", type=int, default=8, help="batches of the validation part to read (default: 8)")
+    verb.add_argument("--batches", type=int, default=8, help="batches drawn from the validation part (default: 8)")
     verb.set_defaults(verb=heads)
 
     verb = verbs.add_parser("datasets", help="list the data sets, or fetch some")
@@ -168,7 +168,7 @@ def heads(arguments: argparse.Namespace) -> None:
     data = run.data()
     data.setup()
     title = str(run.config().get("name", run.path.name))
-    write_heads(folder, title, study_heads(model, data.val_dataloader(), arguments.batches))
+    write_heads(folder, title, study_heads(model, data, arguments.batches))
 
 
 def datasets(arguments: argparse.Namespace) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
+import torch
 from rich.progress import track
-from torch.utils.data import DataLoader
+from torch.utils.data import Subset
 
+from zoo.domain.data import DomainData
 from zoo.domain.module import DomainModule
 from zoo.heads.page import render_page
 from zoo.heads.pictures import alike, heat_table
@@ -23,7 +25,11 @@ FIGURES = {
 }
 
 
-def study_heads(module: DomainModule, loader: DataLoader, num_batches: int) -> HeadStudy:
+def study_heads(module: DomainModule, data: DomainData, num_batches: int) -> HeadStudy:
+    """Of `num_batches` batches drawn from the validation part, which may be sorted."""
+    part = data.part("valid")
+    order = torch.randperm(len(part), generator=torch.Generator().manual_seed(0)).tolist()
+    loader = data.ordered(Subset(part, order))
     batches = [module.transfer_batch_to_device(b, module.device, 0) for b in islice(loader, num_batches)]
 
     def loss_of(batch):

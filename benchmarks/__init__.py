@@ -1,0 +1,11 @@
+"""Side by side with the peers: each script prints its tables and writes one JSON into `benchmarks/results/`.
+
+    python -m benchmarks.train_step [--compile]    forward + backward against timm, nn.TransformerEncoder, transformers
+    python -m benchmarks.observed                  what reading the attention costs, against output_attentions=True
+    python -m benchmarks.longest [--quick]         the longest sequence that one layer can train on in a fixed memory
+    python -m benchmarks.edges                     attention along edges against PyTorch Geometric and a dense mask
+    python -m benchmarks.laws                      variance and gradients at initialisation
+
+Run from the repository's root. They take the GPU where there is one (bfloat16), else the CPU (float32), and one
+thread unless told otherwise. The peers: `pip install transformers torch_geometric`.
+"""
