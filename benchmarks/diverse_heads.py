@@ -53,9 +53,9 @@ def main() -> None:
     summary = summarise(table)
     print(summary.to_string(index=False))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({
-        "settings": {k: str(v) for k, v in vars(arguments).items()}, "runs": rows, "summary": summary.to_dict("records"),
-    }, indent=2))  # fmt: skip
+    settings = {name: value for name, value in vars(arguments).items() if name != "out"}
+    found = {"settings": settings, "runs": rows, "summary": summary.to_dict("records")}
+    arguments.out.write_text(json.dumps(found, indent=1))
 
 
 def run(seed: int, loss: str | None, arguments: argparse.Namespace) -> dict[str, float]:

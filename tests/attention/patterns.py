@@ -116,7 +116,11 @@ CASES = {
     "edges": Case(*_edges()),
     "edges with a relation for each head": Case(*_edges(heads=True)),
     "edges with a bias": Case(
-        *_edges(), _normal(1, H, len(_edges()[0])), EdgeBias, _on_edges
+        *_edges(), _normal(1, H, len(_edges()[0])), lambda value: EdgeBias(value, _edges()[0]), _on_edges
+    ),
+    "edges with a bias, padded": Case(
+        _edges()[0] & Padding(PRESENT), _edges()[1] & PRESENT[:, None, None], _normal(1, H, len(_edges()[0])),
+        lambda value: EdgeBias(value, _edges()[0]), _on_edges,
     ),
     "edges with a dense bias": Case(*_edges(), _normal(B, 1, N, N), DenseBias, lambda value: value),
     "relative bias": Case(None, ALL, _normal(H, 14), OffsetBias, _relative),

@@ -16,8 +16,12 @@ from zoo.attention import (
     AttentionPool,
     Causal,
     Chunked,
+    Dense,
+    DenseBias,
+    EdgeBias,
     Edges,
     Entropy,
+    FullMap,
     GateGradient,
     Learned,
     OffsetBias,
@@ -25,6 +29,8 @@ from zoo.attention import (
     Padding,
     Received,
     ReceivedGradient,
+    RelativeBias,
+    Rollout,
     SlidingWindow,
     UniformBackbone,
     observe,
@@ -138,3 +144,22 @@ def test_edges_under_autocast_and_its_backward():
     with torch.autocast("cpu", torch.bfloat16), observe(model, Entropy()):
         model(torch.randn(2, 3, 20), edges).tokens.square().mean().backward()
     assert model.blocks[0].attention.qkv.weight.grad.isfinite().all()
+
+
+def test_a_bias_on_edges_reaches_every_block_and_the_rollout():
+    torch.manual_seed(0)
+    allowed = torch.rand(6, 6) < 0.6
+    allowed.fill_diagonal_(True)
+    edges, model = Edges.of_mask(allowed), UniformBackbone(20, 2, 2).eval()
+    value = torch.randn(1, 2, len(edges))
+    dense = torch.zeros(1, 2, 6, 6)
+    dense[:, :, edges.query, edges.key] = value[:, :, edges.order]
+    x, rollout, full = torch.randn(3, 6, 20), Rollout(), FullMap()
+    with torch.no_grad(), observe(model, rollout, full):
+        out = model(x, edges, bias=EdgeBias(value, edges)).tokens
+        torch.testing.assert_close(out, model(x, Dense(allowed), bias=DenseBias(dense)).tokens, atol=1e-5, rtol=1e-4)
+    first, second = (a[:3].mean(1) for a in full.result().values())
+    product = (second + torch.eye(6)) / 2 @ (first + torch.eye(6)) / 2
+    torch.testing.assert_close(rollout.of(2), product[:, 2], atol=1e-5, rtol=1e-4)
+    with pytest.raises(ValueError, match="a bias already"):
+        UniformBackbone(20, 1, 2, positions=RelativeBias(2, 3))(x, bias=DenseBias(dense))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as recomputed
 
 from zoo.attention.attend import Attend
+from zoo.attention.bias import Bias
 from zoo.attention.block import Block, Mlp, SelfAttention
 from zoo.attention.masks import Mask
 from zoo.attention.positions import Positions
@@ -67,14 +68,19 @@ class Backbone(nn.Module):
         tokens: Float[Tensor, "B n D"],
         mask: Mask | None = None,
         places: Float[Tensor, "#B n axes"] | None = None,
+        bias: Bias | None = None,
     ) -> Encoded:
-        """places: where the tokens stand, if not one after the other."""
+        """places: where the tokens stand, if not one after the other. bias: on every block's logits (of edges, say);
+        only where the positions have none of their own, and prefix tokens counted in."""
         x = self.positions(tokens)
         if self.prefix is not None:
             x = torch.cat([self.prefix.to(x.dtype).expand(x.shape[0], -1, -1), x], dim=1)
             mask = None if mask is None else mask.with_prefix(self.num_prefix)
         rotation = self.positions.rotation(x, self.blocks[0].attention.head_dim, self.num_prefix, places)
-        bias = self.positions.bias(self.num_prefix)
+        own = self.positions.bias(self.num_prefix)
+        if own is not None and bias is not None:
+            raise ValueError(f"{type(self.positions).__name__} positions are a bias already: give no other")
+        bias = own if bias is None else bias
         recompute = self.checkpoint and self.training and torch.is_grad_enabled() and not self._observed()
         for block in self.blocks:
             if recompute:

@@ -105,19 +105,20 @@ class Edges(Mask):
 
 
 class EdgeBias(Bias):
-    """A number added to the logit of each edge, in the order in which the edges were given: [#B, #H, E]."""
+    """A number added to the logit of each of `edges`, in the order in which they were given: [#B, #H, E]."""
 
-    def __init__(self, value: Float[Tensor, "#B #H E"]):
-        if value.ndim != 3:
-            raise ValueError(f"value: expected [B, H, E] (B and H may be 1), got {tuple(value.shape)}")
-        self.value = value
+    def __init__(self, value: Float[Tensor, "#B #H E"], edges: Edges):
+        if value.ndim != 3 or value.shape[2] != len(edges):
+            raise ValueError(f"value: expected [B, H, {len(edges)}] (B and H may be 1), got {tuple(value.shape)}")
+        self.value, self._edges = value, edges
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         return (self.value,)
 
-    def rows(self, start: int, stop: int, keys: int, *tensors: Tensor) -> Tensor:
-        raise ValueError("an EdgeBias needs the mask that has the edges: Edges(query, key, num_tokens)")
+    def rows(self, start: int, stop: int, keys: int, *tensors: Tensor) -> Float[Tensor, "#B #H rows keys"]:
+        """Zeros where there is no edge: for a mask that joins the edges with others, and for rollout."""
+        return self._edges.dense_rows(tensors[0][..., self._edges.order], start, stop)
 
 
 class _Layout(NamedTuple):
