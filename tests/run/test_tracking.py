@@ -77,13 +77,13 @@ def end(logger: ZooWandbLogger) -> None:
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch, tmp_path):
     """Each test starts logged out, whoever runs it, and ends with no W&B process of its own."""
+    wandb.teardown()  # first: it takes its service's address out of the environment, which would be put back later
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    wandb.teardown()
     yield
     wandb.teardown()
 
