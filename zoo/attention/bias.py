@@ -5,22 +5,24 @@ Axes: H heads, n tokens.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 
-class Bias:
+class Bias(ABC):
     """Given in blocks of query rows, so that n x n of it need not exist, and its gradient gathered the same way."""
 
     @property
+    @abstractmethod
     def tensors(self) -> tuple[Tensor, ...]:
         """What `rows` is computed from, and what gets the gradient."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows(self, start: int, stop: int, keys: int, *tensors: Tensor) -> Float[Tensor, "#B #H rows keys"]:
         """The query rows `start:stop`, from `tensors`, which stand in for `self.tensors`."""
-        raise NotImplementedError
 
     @property
     def needs_gradient(self) -> bool:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor
 
-from zoo.attention.masks import Mask, _places
+from zoo.attention.masks import Mask, query_and_key
 
 
 class Chunked(Mask):
@@ -22,7 +22,7 @@ class Chunked(Mask):
         self.size = size
 
     def rows(self, start: int, stop: int, keys: int, device: torch.device) -> Bool[Tensor, "rows keys"]:
-        query, key = _places(start, stop, keys, device)
+        query, key = query_and_key(start, stop, keys, device)
         return query // self.size == key // self.size
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
@@ -47,7 +47,7 @@ class SlidingWindow(Mask):
         self.reach = reach
 
     def rows(self, start: int, stop: int, keys: int, device: torch.device) -> Bool[Tensor, "rows keys"]:
-        query, key = _places(start, stop, keys, device)
+        query, key = query_and_key(start, stop, keys, device)
         return (query - key).abs() <= self.reach
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:

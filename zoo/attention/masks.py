@@ -5,13 +5,15 @@ Axes: B batch, H heads, q query rows, n keys, d key width, e value width.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 
-class Mask:
+class Mask(ABC):
     """Who may see whom; `True` means *may see*. No mask at all (`None`) means that everyone sees everyone.
 
     A pattern overrides `rows`, and `attend` where it has a smaller form than q x n booleans.
@@ -22,9 +24,9 @@ class Mask:
         """Which tokens exist at all, as queries; `None` if all do. Observers leave absent rows out."""
         return None
 
+    @abstractmethod
     def rows(self, start: int, stop: int, keys: int, device: torch.device) -> Bool[Tensor, "#B #H #rows keys"]:
         """Who sees whom, for the query rows `start:stop`."""
-        raise NotImplementedError
 
     def attend(
         self, q: Float[Tensor, "B H q d"], k: Float[Tensor, "B H n d"], v: Float[Tensor, "B H n e"]
@@ -68,7 +70,7 @@ class Causal(Mask):
     """Each token sees itself and those before it."""
 
     def rows(self, start: int, stop: int, keys: int, device: torch.device) -> Bool[Tensor, "rows keys"]:
-        query, key = _places(start, stop, keys, device)
+        query, key = query_and_key(start, stop, keys, device)
         return key <= query
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -79,7 +81,7 @@ class SelfExcluding(Mask):
     """Each token sees all but itself: what it says of a place must come from the other places."""
 
     def rows(self, start: int, stop: int, keys: int, device: torch.device) -> Bool[Tensor, "rows keys"]:
-        query, key = _places(start, stop, keys, device)
+        query, key = query_and_key(start, stop, keys, device)
         return key != query
 
 
@@ -143,5 +145,6 @@ class Prefixed(Mask):
         return torch.cat([exists.expand(*shape, above, keys), inner.expand(*shape, *inner.shape[2:])], dim=-2)
 
 
-def _places(start: int, stop: int, keys: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def query_and_key(start: int, stop: int, keys: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The numbers of the query rows, as a column, and of the keys."""
     return torch.arange(start, stop, device=device)[:, None], torch.arange(keys, device=device)

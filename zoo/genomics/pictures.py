@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import io
-
-import matplotlib
-
-matplotlib.use("Agg")
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
+from zoo.domain.png import BLUE, GREY, INK, png
 from zoo.genomics.motifs import Sites
-
-INK, GREY, BLUE, ORANGE = "#222222", "#b8b8b8", "#2b6cb0", "#c05621"
 
 
 def _png(figure) -> bytes:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=140, bbox_inches="tight", facecolor="white")
-    plt.close(figure)
-    return stream.getvalue()
+    return png(figure)
 
 
 def positions(positive: Sites, negative: Sites, names: dict[str, str], length: int, n_pos: int, n_neg: int) -> bytes:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
-import matplotlib
-
-matplotlib.use("Agg")
 import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-INK = "#222222"
+from zoo.domain.png import INK, png
 
 
 def heat_table(table: pd.DataFrame, column: str, title: str) -> bytes:
@@ -38,7 +33,7 @@ def heat_table(table: pd.DataFrame, column: str, title: str) -> bytes:
     axes.set_title(title, fontsize=9, loc="left", color=INK)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    return _png(figure)
+    return png(figure)
 
 
 def alike(cka: pd.DataFrame, clusters: list[int]) -> bytes:
@@ -60,16 +55,9 @@ def alike(cka: pd.DataFrame, clusters: list[int]) -> bytes:
     bar.set_label("unbiased CKA", fontsize=8)
     bar.ax.tick_params(labelsize=7)
     bar.outline.set_visible(False)
-    return _png(figure)
+    return png(figure)
 
 
 def _short(layer: str) -> str:
     """ "backbone.blocks.0.attention 3" -> "blocks.0 3": what all names share says nothing."""
     return layer.removeprefix("backbone.").replace(".attention", "")
-
-
-def _png(figure) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=140, bbox_inches="tight", facecolor="white")
-    plt.close(figure)
-    return stream.getvalue()
