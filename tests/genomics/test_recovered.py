@@ -31,6 +31,7 @@ def result(planted, name: str, confirmed: bool = True, **qvalues: float) -> Conf
         Motif(name, np.ones((8, 4))),
         50,
         Enrichment(name, 9, 10, 1, 10, 9.0, q, q),
+        Enrichment(name, 9, 10, 9, 10, 1.0, 0.9, 0.9),  # as frequent in negatives: its place matters, say
         Knockout(name, 50, 2.0, 0.1, q, q),
         tuple(sorted(matches, key=lambda match: match.qvalue)),
     )

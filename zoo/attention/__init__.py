@@ -5,6 +5,7 @@ from zoo.attention.backbone import Backbone, Encoded, UniformBackbone
 from zoo.attention.bias import Bias, DenseBias, OffsetBias
 from zoo.attention.block import AttentionPool, AxialAttention, Block, CrossAttention, Mlp, SelfAttention
 from zoo.attention.edges import EdgeBias, Edges
+from zoo.attention.groups import Between, BetweenGradient
 from zoo.attention.local import Chunked, SlidingWindow
 from zoo.attention.masks import Both, Causal, Dense, Mask, Padding, SelfExcluding
 from zoo.attention.observe import Observer, observe
@@ -25,9 +26,10 @@ from zoo.attention.rollout import Rollout
 from zoo.attention.rotary import Rotation
 
 __all__ = [
-    "Attend", "AttentionPool", "AxialAttention", "Backbone", "Bias", "Block", "Both", "Causal", "Chunked",
-    "CrossAttention", "Dense", "DenseBias", "Distance", "EdgeBias", "Edges", "Encoded", "Entropy", "FullMap",
-    "GateGradient", "Landmarks", "Learned", "LearnedGrid", "Mask", "Mlp", "Observer", "OffsetBias", "OutputNorm",
-    "Packed", "Padding", "Positions", "Received", "ReceivedGradient", "RelativeBias", "Rollout", "Rotary", "Rotation",
-    "SelfAttention", "SelfExcluding", "Sinusoidal", "SlidingWindow", "TopPairs", "UniformBackbone", "observe",
+    "Attend", "AttentionPool", "AxialAttention", "Backbone", "Between", "BetweenGradient", "Bias", "Block", "Both",
+    "Causal", "Chunked", "CrossAttention", "Dense", "DenseBias", "Distance", "EdgeBias", "Edges", "Encoded",
+    "Entropy", "FullMap", "GateGradient", "Landmarks", "Learned", "LearnedGrid", "Mask", "Mlp", "Observer",
+    "OffsetBias", "OutputNorm", "Packed", "Padding", "Positions", "Received", "ReceivedGradient", "RelativeBias",
+    "Rollout", "Rotary", "Rotation", "SelfAttention", "SelfExcluding", "Sinusoidal", "SlidingWindow", "TopPairs",
+    "UniformBackbone", "observe",
 ]  # fmt: skip

@@ -18,9 +18,10 @@ MATCH_CAPTION = (
     "Benjamini-Hochberg over them."
 )
 MOTIF_CAPTION = (
-    "Found in {found_in}, tested on {tested_on}. Confirmed: sites are more frequent "
-    "in positives than in negatives (Fisher, Benjamini-Hochberg q < 0.05) and the logit falls further when a site is "
-    "destroyed than when a window of that size elsewhere is (Wilcoxon, q < 0.05; by 0.05 or more). "
+    "Found in {found_in}, tested on {tested_on}. Confirmed: sites are more frequent in positives than in their "
+    "dinucleotide shuffles (presence q: Fisher, Benjamini-Hochberg) and the logit falls further when a site is "
+    "destroyed than when a window of that size elsewhere is (knock-out q: Wilcoxon; by 0.05 or more), both at "
+    "q < 0.05. Enrichment q: over the negatives; a motif that matters by its place or its partner may lack it. "
     "JASPAR: best TOMTOM match, "
     f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
 )
@@ -32,14 +33,15 @@ class Confirmed:
 
     motif: Motif
     num_seqlets: int
-    enriched: Enrichment
+    present: Enrichment  # positives against their shuffles
+    enriched: Enrichment  # positives against negatives
     knockout: Knockout
     matches: tuple[Match, ...]
 
     @property
     def confirmed(self) -> bool:
-        """More frequent in the positives of the test sequences, and needed by the model."""
-        return self.enriched.qvalue < 0.05 and self.knockout.confirms
+        """More frequent in the positives of the test sequences than composition explains, and needed by the model."""
+        return self.present.qvalue < 0.05 and self.knockout.confirms
 
     @property
     def best(self) -> Match | None:
@@ -65,6 +67,8 @@ def motif_table(results: Sequence[Confirmed], references: Sequence[Reference]) -
                 "match q": best.qvalue if best else float("nan"),
                 "seqlets": r.num_seqlets,
                 "in positives": r.enriched.n_with_pos / r.enriched.n_pos,
+                "in shuffles": r.present.n_with_neg / r.present.n_neg,
+                "presence q": r.present.qvalue,
                 "in negatives": r.enriched.n_with_neg / r.enriched.n_neg,
                 "enrichment q": r.enriched.qvalue,
                 "logit fall": r.knockout.fall,
@@ -72,8 +76,8 @@ def motif_table(results: Sequence[Confirmed], references: Sequence[Reference]) -
                 "knock-out q": r.knockout.qvalue,
             }
         )
-    columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "seqlets", "in positives",
-               "in negatives", "enrichment q", "logit fall", "fall elsewhere", "knock-out q"]  # fmt: skip
+    columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "seqlets", "in positives", "in shuffles",
+               "presence q", "in negatives", "enrichment q", "logit fall", "fall elsewhere", "knock-out q"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -93,7 +97,7 @@ def headline(results: Sequence[Confirmed], num_seqlets: int) -> str:
     if not confirmed:
         return (
             "No motif: "
-            + (f"{len(results)} candidates, but none is both more frequent in positives and needed by the model."
+            + (f"{len(results)} candidates, but none is both more frequent than in shuffles and needed by the model."
                if results else f"{num_seqlets} seqlets with nothing in common that held-out sequences confirm.")
         )  # fmt: skip
     count = "1 motif" if len(confirmed) == 1 else f"{len(confirmed)} motifs"

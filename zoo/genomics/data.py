@@ -15,8 +15,10 @@ from zoo.domain.data import DomainData
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
 from zoo.genomics.batch import SequenceSet, collate
+from zoo.genomics.library import plant_library
 from zoo.genomics.negatives import contrast
-from zoo.genomics.planted import Planted, plant
+from zoo.genomics.placing import Planted
+from zoo.genomics.planted import plant
 from zoo.genomics.reading import read_sequences
 from zoo.genomics.sequences import Sequences, take
 from zoo.genomics.split import homology_split
@@ -67,6 +69,8 @@ def site_problems(known_site: str | None) -> list[str]:
 class PlantedPromoters(PromoterData):
     """Generated promoters with known sites: no download, and the answer is known (`zoo.genomics.planted`)."""
 
+    generator = staticmethod(plant)
+
     def __init__(
         self,
         num_sequences: int = 12000,
@@ -82,13 +86,19 @@ class PlantedPromoters(PromoterData):
         self.truth: Planted | None = None
 
     def read(self) -> Mapping[str, Sequences]:
-        self.truth = plant(
+        self.truth = self.generator(
             num_sequences=self.num_sequences, length=self.length, seed=self.seed, shuffle_labels=self.shuffle_labels
         )
         order = np.random.default_rng(self.seed).permutation(self.num_sequences)
         cuts = np.cumsum([int(f * self.num_sequences) for f in FRACTIONS[:2]])
         self.rows = dict(zip(("train", "valid", "test"), np.split(order, cuts), strict=True))
         return {name: take(self.truth.sequences, rows) for name, rows in self.rows.items()}
+
+
+class PlantedLibrary(PlantedPromoters):
+    """The strict library: only the spacing of pairs tells the classes apart (`zoo.genomics.library`)."""
+
+    generator = staticmethod(plant_library)
 
 
 class CardPromoters(PromoterData):

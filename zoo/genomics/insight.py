@@ -4,14 +4,15 @@ own formats.
     evidence   attention x gradient of every base                                    (attribution)
     seqlets    windows where it is clustered                                          (seqlets)
     motifs     what the seqlets have in common, on both strands                       (discover)
-    tests      on sequences that took no part: are sites more frequent in positives (Fisher), and does the model's
-               logit fall when they are destroyed (knock-out)?                        (enrichment, knockout)
+    tests      on sequences that took no part: are sites more frequent than in shuffles (Fisher), and does the
+               model's logit fall when they are destroyed (knock-out)?                (enrichment, knockout)
+    pairs      which of them act together, and at what spacing                        (cooperation)
     names      TOMTOM against JASPAR                                                  (jaspar)
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +20,10 @@ import pandas as pd
 import torch
 
 from zoo.domain.insight import Figure, Insight, Table
-from zoo.genomics import pictures
+from zoo.genomics import pair_pictures, pictures
 from zoo.genomics.attribution import Attention, attention_evidence
 from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, Confirmed, headline, match_table, motif_table
+from zoo.genomics.cooperation import Cooperation, cooperation
 from zoo.genomics.core_elements import ELEMENT_CAPTION, ELEMENT_TITLE, CoreElements, core_elements
 from zoo.genomics.discover import discover
 from zoo.genomics.enrichment import enrichment
@@ -30,11 +32,21 @@ from zoo.genomics.formats import to_bed, to_jaspar, to_meme
 from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, Reference, load_jaspar, match
 from zoo.genomics.knockout import knockouts
 from zoo.genomics.motifs import Motif, Sites
-from zoo.genomics.planted import Planted
+from zoo.genomics.partners import (
+    NETWORK_CAPTION,
+    PAIR_CAPTION,
+    PAIR_TITLE,
+    PLANTED_PAIR_CAPTION,
+    SPACING_CAPTION,
+    pair_headline,
+    recovered_pairs,
+)
+from zoo.genomics.placing import Planted
 from zoo.genomics.recovered import PLANTED_CAPTION, planted_headline, recovered
-from zoo.genomics.scan import base_frequencies, scan
+from zoo.genomics.scan import base_frequencies, scan, site_threshold
 from zoo.genomics.seqlets import find_seqlets
 from zoo.genomics.sequences import PAD, Sequences, take
+from zoo.genomics.shuffle import dinucleotide_shuffle
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
@@ -64,6 +76,7 @@ class Tested:
     names: tuple[str, ...]  # of the positives
     sites: Sites
     sites_negative: Sites
+    sites_shuffled: Sites  # in dinucleotide shuffles of the positives
     seen: Attention
     seen_negative: Attention
     letters: np.ndarray  # base frequencies
@@ -96,34 +109,63 @@ def explain(
     motifs = [d.motif for d in found]
     tested = _tested(model, motifs, test)
     names = [m.name for m in motifs]
-    enriched = enrichment(names, tested.sites, tested.sites_negative, len(tested.positive), len(tested.negative))
+    n_pos = len(tested.positive)
+    present = enrichment(names, tested.sites, tested.sites_shuffled, n_pos, n_pos)
+    enriched = enrichment(names, tested.sites, tested.sites_negative, n_pos, len(tested.negative))
     positives = take(test, np.flatnonzero(test.labels == 1)).codes
     needed = knockouts(model, positives, tested.sites, names, seed=seed)
     references = [*load_jaspar(RELEASE), *load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None)]
     matches = match(motifs, references, top=MATCHES)
     results = [
-        Confirmed(m, len(d.sites), e, k, tuple(x for x in matches if x.motif == m.name))
-        for m, d, e, k in zip(motifs, found, enriched, needed, strict=True)
+        Confirmed(m, len(d.sites), p, e, k, tuple(x for x in matches if x.motif == m.name))
+        for m, d, p, e, k in zip(motifs, found, present, enriched, needed, strict=True)
     ]
-    results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue))
+    results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
+    together = _cooperation(model, test, tested, [r.motif.name for r in results if r.confirmed], seed)
     elements = None
     if stranded:
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
     covered = None if known is None else site_coverage(model, positives, tested.seen, known)
     found_of_planted = None if planted is None else recovered(planted, results)
-    return _assemble(results, references, tested, covered, found_of_planted, elements, len(seqlets), origin)
+    pairs_of_planted = None
+    if planted is not None and planted.pairs:
+        pairs_of_planted = recovered_pairs(planted, found_of_planted, together)
+    return _assemble(
+        results,
+        references,
+        tested,
+        covered,
+        found_of_planted,
+        elements,
+        together,
+        pairs_of_planted,
+        len(seqlets),
+        origin,
+    )
+
+
+def _cooperation(model: PromoterDetector, test: Sequences, tested: Tested, names: list[str], seed: int) -> Cooperation:
+    """Over both classes of the test sequences, positives first."""
+    positive, negative = np.flatnonzero(test.labels == 1), np.flatnonzero(test.labels == 0)
+    both = take(test, np.concatenate([positive, negative]))
+    shifted = replace(tested.sites_negative, sequence=tested.sites_negative.sequence + len(positive))
+    sites = Sites.concatenate([tested.sites, shifted])
+    return cooperation(model, both.codes, sites, np.arange(len(both)) < len(positive), names, seed)
 
 
 def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Tested:
     rows = np.flatnonzero(test.labels == 1)
     positive, negative = take(test, rows), take(test, np.flatnonzero(test.labels == 0))
     plain = [np.minimum(part.codes, 4) for part in (positive, negative)]
+    shuffled = np.minimum(dinucleotide_shuffle(positive.codes, seed=0), 4)
     letters = base_frequencies(np.minimum(test.codes, 4))
+    stranded = model.strands == "given"
+    threshold = site_threshold(float(test.lengths.mean()), stranded)
     return Tested(
         *plain,
         positive.lengths,
         positive.names,
-        *(scan(motifs, codes, letters, stranded=model.strands == "given") for codes in plain),
+        *(scan(motifs, codes, letters, threshold, stranded) for codes in (*plain, shuffled)),
         *(attention_evidence(model, torch.from_numpy(part.codes)) for part in (positive, negative)),
         letters,
     )
@@ -136,6 +178,8 @@ def _assemble(
     covered: pd.DataFrame | None,
     planted: pd.DataFrame | None,
     elements: CoreElements | None,
+    together: Cooperation,
+    planted_pairs: pd.DataFrame | None,
     num_seqlets: int,
     origin: Origin | None,
 ) -> Insight:
@@ -157,6 +201,16 @@ def _assemble(
         counts = (len(tested.positive), len(tested.negative))
         where = pictures.positions(tested.sites, tested.sites_negative, names, length, *counts)
         figures.append(Figure("positions", "Where the motifs sit", where, POSITION_CAPTION.format(**said)))
+    if len(confirmed) > 1 and len(together.table):
+        tables.append(Table("pairs", PAIR_TITLE, together.table, PAIR_CAPTION.format(**said)))
+        figures.append(Figure("pairs", PAIR_TITLE, pair_pictures.network(together.table, names), NETWORK_CAPTION))
+        if len(together.cooperating):
+            drawn = pair_pictures.spacings(together.pairs, together.cooperating, together.names, names)
+            figures.append(Figure("spacings", "How far apart they stand", drawn, SPACING_CAPTION))
+        summary.append(pair_headline(together, names))
+        scores["pairs"] = len(together.cooperating)
+    if planted_pairs is not None:
+        tables.append(Table("planted_pairs", "Which pairs were planted", planted_pairs, PLANTED_PAIR_CAPTION))
     if elements is not None:
         tables.append(Table("core_elements", ELEMENT_TITLE, elements.table, ELEMENT_CAPTION.format(**said)))
         summary.append(elements.headline)
@@ -181,7 +235,10 @@ def _assemble(
     return Insight("\n".join(summary), tuple(tables), tuple(figures), files, scores)
 
 
-POSITION_CAPTION = "Sites in {tested_on}: p < 1e-4, or the best word of a motif too short for that."
+POSITION_CAPTION = (
+    "Sites in {tested_on}: at a p-value of which a random sequence holds one in twenty times, or the best word of a "
+    "motif too short for that."
+)
 EVIDENCE_CAPTION = "Mean attention x gradient at each position of {tested_on}, all layers and heads."
 COVERAGE_TITLE = "Does the evidence land on the known sites?"
 COVERAGE_CAPTION = (

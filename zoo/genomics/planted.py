@@ -13,7 +13,6 @@ Every positive carries at least one single or pair; no negative carries any.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from zoo.domain.errors import InputError
 from zoo.genomics.background import HUMAN, markov
 from zoo.genomics.jaspar import Reference, load_jaspar
+from zoo.genomics.placing import SITE_COLUMNS, Factor, Pair, PlannedSite, Planted, place, together
 from zoo.genomics.sequences import Sequences
 
 SINGLES = ("MA0139", "MA0491", "MA0466", "MA0028")  # CTCF, JUND, CEBPB, ELK1
@@ -35,65 +35,6 @@ JITTER = 2  # a pair cooperates at its spacing +- this
 PAIR_RATE_NEGATIVE = 0.5  # of each partner in a negative, as a share of its rate in positives
 MARGIN = 2  # misplaced pairs stay this much further away
 FARTHEST = 34  # bases between the sites of a misplaced pair, at most
-
-SITE_COLUMNS = ("sequence", "start", "end", "strand", "name", "matrix_id", "role", "pair", "spacing", "cooperates")
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A transcription factor that was planted, and as what: "single", "pair" or "decoy"."""
-
-    role: str
-    reference: Reference
-
-    @property
-    def name(self) -> str:
-        return self.reference.name
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two factors (names) that cooperate at `spacing` bases between the end of the first and the second's start."""
-
-    first: str
-    second: str
-    spacing: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.first}+{self.second}"
-
-
-@dataclass(frozen=True, eq=False)
-class Planted:
-    """Sequences and the whole truth about them.
-
-    sites: one row for each planted site: sequence (row), start, end (0-based, half-open, + strand), strand, name,
-           matrix_id, role, pair ("" if none), spacing (<NA> unless both sites of a pair are there), cooperates.
-    predictive: names of the factors that tell the classes apart; none where the labels were shuffled.
-    """
-
-    sequences: Sequences
-    sites: pd.DataFrame
-    factors: tuple[Factor, ...]
-    pairs: tuple[Pair, ...]
-    predictive: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Site:
-    """A site inside a block of bases: where it begins, whose it is and how it is read."""
-
-    offset: int
-    factor: Factor
-    forward: bool
-    pair: str = ""
-    spacing: int | None = None
-    cooperates: bool = False
-
-    @property
-    def width(self) -> int:
-        return len(self.factor.reference.motif)
 
 
 def plant(
@@ -133,14 +74,14 @@ def plant(
     misplaced_rate = PAIR_RATE_NEGATIVE * carried[labels, len(lone) :].mean(axis=0) if joint else ()
     rows = []
     for i in range(num_sequences):
-        blocks = [[_Site(0, factor, True)] for factor, there in zip(lone, carried[i], strict=False) if there]
-        blocks += [[_Site(0, factor, True)] for factor in mute if draw.random() < DECOY_RATE]
+        blocks = [[PlannedSite(0, factor, True)] for factor, there in zip(lone, carried[i], strict=False) if there]
+        blocks += [[PlannedSite(0, factor, True)] for factor in mute if draw.random() < DECOY_RATE]
         for j, (both, bond) in enumerate(zip(joint, bonds, strict=True)):
             if carried[i, len(lone) + j]:
-                blocks.append(_together(both, bond, bond.spacing + int(draw.integers(-JITTER, JITTER + 1)), True))
+                blocks.append(together(both, bond, bond.spacing + int(draw.integers(-JITTER, JITTER + 1)), True))
             elif not labels[i]:
                 blocks += _apart(both, bond, misplaced_rate[j], draw)
-        rows += _place(i, codes[i], blocks, draw)
+        rows += place(i, codes[i], blocks, draw)
 
     if shuffle_labels:
         labels = draw.permutation(labels)
@@ -201,48 +142,13 @@ def _carried(labels: NDArray[np.bool_], singles: int, pairs: int, draw: np.rando
     return carried
 
 
-def _together(both: tuple[Factor, ...], bond: Pair, spacing: int, cooperates: bool) -> list[_Site]:
-    first = _Site(0, both[0], True, bond.name, spacing, cooperates)
-    return [first, _Site(first.width + spacing, both[1], True, bond.name, spacing, cooperates)]
-
-
-def _apart(both: tuple[Factor, ...], bond: Pair, rate: float, draw: np.random.Generator) -> list[list[_Site]]:
+def _apart(both: tuple[Factor, ...], bond: Pair, rate: float, draw: np.random.Generator) -> list[list[PlannedSite]]:
     """Blocks in which each factor occurs with probability `rate`, half the time with the other, misplaced."""
     ticket = draw.random()
     if ticket < rate / 2:
         near = JITTER + MARGIN
         elsewhere = [gap for gap in range(FARTHEST + 1) if abs(gap - bond.spacing) > near]
-        return [_together(both, bond, int(draw.choice(elsewhere)), False)]
+        return [together(both, bond, int(draw.choice(elsewhere)), False)]
     if ticket < 3 * rate / 2:
-        return [[_Site(0, both[int(ticket >= rate)], True, bond.name)]]
+        return [[PlannedSite(0, both[int(ticket >= rate)], True, bond.name)]]
     return []
-
-
-def _place(row: int, codes: NDArray[np.uint8], blocks: list[list[_Site]], draw: np.random.Generator) -> list[tuple]:
-    """Writes the blocks into codes [L], in random order, places and strands, none overlapping; returns the sites."""
-    blocks = [_turned(block) if draw.random() < 0.5 else block for block in blocks]
-    blocks = [blocks[i] for i in draw.permutation(len(blocks))]
-    widths = [block[-1].offset + block[-1].width for block in blocks]
-    starts = np.sort(draw.integers(0, len(codes) - sum(widths) + 1, len(blocks)))  # with the blocks squeezed out
-    starts += np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(int)[: len(blocks)]
-    rows = []
-    for start, block in zip(starts, blocks, strict=True):
-        for site in block:
-            begin, end = int(start) + site.offset, int(start) + site.offset + site.width
-            ppm = site.factor.reference.motif.ppm
-            bases = (draw.random(site.width)[:, None] >= np.cumsum(ppm, axis=1)[:, :3]).sum(axis=1)
-            codes[begin:end] = bases if site.forward else 3 - bases[::-1]
-            name, matrix_id = site.factor.name, site.factor.reference.matrix_id
-            strand = "+" if site.forward else "-"
-            rows.append(
-                (row, begin, end, strand, name, matrix_id, site.factor.role, site.pair, site.spacing, site.cooperates)
-            )
-    return rows
-
-
-def _turned(block: list[_Site]) -> list[_Site]:
-    """The block on the other strand."""
-    width = block[-1].offset + block[-1].width
-    return [
-        replace(site, offset=width - site.offset - site.width, forward=not site.forward) for site in reversed(block)
-    ]

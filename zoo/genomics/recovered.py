@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.jaspar import Match, Reference
-from zoo.genomics.planted import Planted
+from zoo.genomics.placing import Planted
 
 UNSPECIFIC = "More than 3 adjacent zinc fingers"  # a JASPAR family of 124 matrices with nothing in common
 PLANTED_CAPTION = (

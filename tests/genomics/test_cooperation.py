@@ -1,0 +1,167 @@
+"""Which motifs act together: geometry by hand, models whose interaction is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from zoo.genomics.cooperation import cooperation, expected_spacings
+from zoo.genomics.epistasis import epistasis
+from zoo.genomics.motifs import Motif, Sites, reverse_complement
+from zoo.genomics.scan import scan
+from zoo.genomics.spacing import WAYS, centre, histogram, site_pairs
+
+A, B = "TTGACAGC", "GGTATAAT"
+CODES = {"A": np.array(["ACGT".index(x) for x in A], np.uint8), "B": np.array(["ACGT".index(x) for x in B], np.uint8)}
+MOTIFS = [Motif(name, np.eye(4)[codes] * 20) for name, codes in CODES.items()]
+
+
+def sites(*rows: tuple[str, int, int, int, str]) -> Sites:
+    motif, sequence, start, end, strand = zip(*rows, strict=True)
+    n = len(rows)
+    return Sites(motif, np.array(sequence), np.array(start), np.array(end), strand, np.ones(n), np.ones(n), ("",) * n)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "way"),
+    [
+        ("A+", "B+", "A> B>"),
+        ("B-", "A-", "A> B>"),
+        ("B+", "A+", "B> A>"),
+        ("A-", "B-", "B> A>"),
+        ("A+", "B-", "A> <B"),
+        ("B+", "A-", "A> <B"),
+        ("A-", "B+", "<A B>"),
+        ("B-", "A+", "<A B>"),
+    ],
+)
+def test_orientation_is_the_same_on_either_strand(first, second, way):
+    found = site_pairs(sites((first[0], 0, 10, 18, first[1]), (second[0], 0, 25, 33, second[1])), ["A", "B"])
+    assert len(found) == 1 and WAYS[found.way[0]] == way and found.spacing[0] == 7
+
+
+def test_only_neighbours_of_one_sequence_that_do_not_overlap():
+    found = site_pairs(
+        sites(
+            ("A", 0, 0, 8, "+"), ("B", 0, 4, 12, "+"), ("B", 0, 8, 16, "+"), ("B", 0, 59, 67, "+"),
+            ("B", 1, 10, 18, "+"), ("C", 0, 30, 38, "+"),
+        ),
+        ["A", "B"],
+    )  # fmt: skip
+    assert list(zip(found.a, found.b, found.spacing, strict=True)) == [(0, 1, 0), (1, 1, 43), (1, 1, 47)]
+
+
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 70), st.sampled_from("+-")), min_size=2, max_size=6))
+def test_the_other_strand_tells_the_same_pairs(placed):
+    length = 80
+    forward = sites(*((m, 0, start, start + 8, strand) for m, start, strand in placed))
+    back = sites(
+        *((m, 0, length - start - 8, length - start, "-" if strand == "+" else "+") for m, start, strand in placed)
+    )
+    told = [
+        sorted(site_pairs(s, ["A", "B"])[["a", "b", "way", "spacing"]].itertuples(index=False, name=None))
+        for s in (forward, back)
+    ]
+    assert told[0] == told[1]
+
+
+def test_expected_spacings_are_counted_over_all_pairs_of_sites():
+    rng = np.random.default_rng(0)
+    rows = [(m, 0, int(s), int(s) + 8, str(strand)) for m, s, strand in zip(
+        rng.choice(list("AB"), 60), rng.integers(0, 92, 60), rng.choice(["+", "-"], 60), strict=True)]  # fmt: skip
+    table = sites(*rows)
+    pairs = site_pairs(table, ["A", "B"])
+    pairs = pairs[pairs.a != pairs.b]
+    by_hand = np.stack([histogram(pairs.spacing[pairs.way == way]) for way in range(4)])
+    own = [np.array([(q, s, e, strand == "-") for m, q, s, e, strand in rows if m == name]) for name in "AB"]
+    np.testing.assert_array_equal(expected_spacings(*own), by_hand)
+
+
+def test_the_centre_of_a_plateau():
+    assert centre(histogram(np.array([7, 8, 9, 10, 11, 30])), 2) == 9
+
+
+# ---- models whose answer is known
+
+
+def write(n: int, rng: np.random.Generator, spacing=None, length: int = 90) -> np.ndarray:
+    """Rows with both words on either strand, `spacing` bases apart or wherever they fall."""
+    codes = rng.integers(0, 4, (n, length)).astype(np.uint8)
+    for row in codes:
+        gap = int(rng.choice([g for g in range(35) if abs(g - 12) > 4])) if spacing is None else spacing
+        start = int(rng.integers(0, length - 16 - gap))
+        row[start : start + 8], row[start + 8 + gap : start + 16 + gap] = CODES["A"], CODES["B"]
+        if rng.random() < 0.5:
+            row[:] = reverse_complement(row[None])[0]
+    return codes
+
+
+class Reader(nn.Module):
+    strands = "given"
+    device = torch.device("cpu")
+
+    def present(self, codes: torch.Tensor, word: str) -> torch.Tensor:
+        """[N, starts]: bool, on either strand."""
+        w = torch.from_numpy(CODES[word])
+        turned = torch.from_numpy(reverse_complement(CODES[word][None])[0])
+        windows = codes.unfold(1, 8, 1)
+        return (windows == w).all(-1) | (windows == turned).all(-1)
+
+
+class Adds(Reader):
+    def forward(self, codes):
+        return 2.0 * self.present(codes, "A").any(1) + 3.0 * self.present(codes, "B").any(1)
+
+
+class Both(Reader):
+    def forward(self, codes):
+        return 4.0 * (self.present(codes, "A").any(1) & self.present(codes, "B").any(1))
+
+
+class Either(Reader):
+    def forward(self, codes):
+        return 4.0 * (self.present(codes, "A").any(1) | self.present(codes, "B").any(1))
+
+
+class AtTwelve(Reader):
+    def forward(self, codes):
+        a, b = self.present(codes, "A"), self.present(codes, "B")
+        return 4.0 * ((a[:, :-20] & b[:, 20:]) | (b[:, :-20] & a[:, 20:])).any(1)
+
+
+@pytest.mark.parametrize(("model", "expected"), [(Adds(), 0.0), (Both(), 4.0), (Either(), -4.0), (AtTwelve(), 4.0)])
+def test_epistasis_of_models_whose_rule_is_known(model, expected):
+    codes = write(20, np.random.default_rng(0), spacing=12)
+    where = scan(MOTIFS, codes, threshold=4.0**-8)
+    pairs = site_pairs(where, ["A", "B"])
+    assert len(pairs) == 20
+    np.testing.assert_allclose(epistasis(model, codes, where, pairs), expected, atol=1e-6)
+
+
+def planted(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    return np.concatenate([write(60, rng, spacing=12), write(60, rng)]), np.repeat([True, False], 60)
+
+
+def together(model, monkeypatch) -> pd.DataFrame:
+    codes, labels = planted(np.random.default_rng(1))
+    nothing = lambda model, codes, sites, pairs: (np.zeros(len(pairs)), np.zeros(len(pairs)))  # noqa: E731
+    monkeypatch.setattr("zoo.genomics.cooperation.co_attention", nothing)  # these models have no attention
+    return cooperation(model, codes, scan(MOTIFS, codes, threshold=4.0**-8), labels, ["A", "B"]).table
+
+
+def test_a_pair_that_acts_at_its_spacing_is_found_with_it(monkeypatch):
+    (row,) = together(AtTwelve(), monkeypatch).to_dict("records")
+    assert row["cooperates"] == "yes" and row["spacing"] == 12 and row["orientation"] == "A> B>"
+    assert row["epistasis"] == pytest.approx(4) and row["placed p"] < 1e-10 and row["at spacing p"] < 1e-10
+    assert row["at spacing"] == 1 and row["at spacing, negatives"] == 0
+
+
+@pytest.mark.parametrize("model", [Adds(), Either()])
+def test_a_pair_that_merely_stands_together_does_not_cooperate(model, monkeypatch):
+    (row,) = together(model, monkeypatch).to_dict("records")
+    assert row["cooperates"] == "no" and row["placed p"] < 1e-10

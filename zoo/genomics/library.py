@@ -1,0 +1,115 @@
+"""The strict planted library: every factor is equally frequent in both classes, and only pairs tell them apart.
+
+Twenty factors of different families. Each stands in one cooperating pair and in three decoy pairs, all of them drawn
+from the seed, with their spacings and orientations. A positive holds at least one cooperating pair at its spacing
+(+- 2 bases); a negative holds as many of the same pairs at other spacings. Decoy pairs stand at spacings of their own,
+in both classes alike. So no factor and no co-occurrence tells the classes apart: spacing does. 30 % of the sites are
+weak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from zoo.domain.errors import InputError
+from zoo.genomics.background import HUMAN, markov
+from zoo.genomics.jaspar import load_jaspar
+from zoo.genomics.placing import SITE_COLUMNS, Factor, Pair, PlannedSite, Planted, place, together
+from zoo.genomics.sequences import Sequences
+
+# JASPAR 2024, 8 to 14 columns, 10 to 21 bits, no two families or consensus words alike
+FACTORS = (
+    "MA0466", "MA0028", "MA0148", "MA0809", "MA0093", "MA0105", "MA0144", "MA0050", "MA0052", "MA0002",
+    "MA0060", "MA0024", "MA0510", "MA0504", "MA0070", "MA0690", "MA1105", "MA0872", "MA0527", "MA1118",
+)  # fmt: skip
+DECOYS_PER_FACTOR = 3
+CLOSEST, WIDEST = 2, 14  # bases between the sites of a pair
+FARTHEST = 50  # of a misplaced pair
+JITTER, MARGIN = 2, 2  # a pair cooperates at its spacing +- 2; misplaced ones stay 2 more away
+WEAK = 0.3  # of the sites
+SECOND = 0.5  # of the sequences hold a second cooperating pair, a second decoy pair likewise
+RIGHT = 1.0
+
+
+def plant_library(
+    num_sequences: int = 12000, length: int = 250, shuffle_labels: bool = False, seed: int = 0
+) -> Planted:
+    """Half positives, half negatives, in random order; the same seed gives the same pairs and sequences.
+
+    shuffle_labels: the control; the same sequences with their labels permuted, so that nothing is predictive.
+    Raises InputError for fewer than two sequences, or a length that cannot hold what may be planted.
+    """
+    if num_sequences < 2:
+        raise InputError(f"num_sequences={num_sequences}: at least two are needed, one of each class.")
+    known = {r.matrix_id.split(".")[0]: r for r in load_jaspar("JASPAR2024")}
+    factors = tuple(Factor("pair", known[name]) for name in FACTORS)
+    widest = sorted(len(f.reference.motif) for f in factors)[-8:]
+    if length < (room := sum(widest) + 2 * FARTHEST + 2 * (WIDEST + JITTER)):
+        raise InputError(f"length={length} cannot hold what may be planted in one sequence: {room} bases are needed.")
+
+    draw = np.random.default_rng(seed)
+    matchings = _matchings(len(factors), 1 + DECOYS_PER_FACTOR, draw)
+    bonds = [[_bond(factors[a], factors[b], draw) for a, b in pairs] for pairs in matchings]
+    by_name = {factor.name: factor for factor in factors}
+    cooperating, decoys = bonds[0], [bond for pairs in bonds[1:] for bond in pairs]
+
+    labels = draw.permutation(np.arange(num_sequences) < num_sequences // 2)
+    codes = markov(num_sequences, length, HUMAN, draw)
+    rows = []
+    for i in range(num_sequences):
+        blocks = []
+        for n, bond in enumerate(_some(cooperating, draw)):
+            right = bool(labels[i]) and (n == 0 or draw.random() < RIGHT)
+            spacing = bond.spacing + int(draw.integers(-JITTER, JITTER + 1)) if right else _misplaced(bond, draw)
+            blocks.append(_block(bond, by_name, spacing, right, draw))
+        for bond in _some(decoys, draw):
+            spacing = bond.spacing + int(draw.integers(-JITTER, JITTER + 1))
+            blocks.append(_block(bond, by_name, spacing, False, draw))
+        rows += place(i, codes[i], blocks, draw)
+
+    if shuffle_labels:
+        labels = draw.permutation(labels)
+    names = tuple(f"planted_{i + 1}" for i in range(num_sequences))
+    sequences = Sequences(names, codes, np.full(num_sequences, length, dtype=np.int64), labels.astype(np.float32))
+    sites = pd.DataFrame(rows, columns=SITE_COLUMNS).astype({"spacing": "Int64"})
+    predictive = () if shuffle_labels else tuple(by_name)
+    return Planted(sequences, sites, factors, tuple(cooperating), predictive, tuple(decoys))
+
+
+def _matchings(n: int, rounds: int, draw: np.random.Generator) -> list[NDArray[np.int64]]:
+    """`rounds` perfect matchings of n things, no pair in two of them: int [n / 2, 2] each."""
+    taken: set[frozenset[int]] = set()
+    found: list[NDArray[np.int64]] = []
+    while len(found) < rounds:
+        pairs = draw.permutation(n).reshape(-1, 2)
+        named = {frozenset(pair.tolist()) for pair in pairs}
+        if not named & taken:
+            taken |= named
+            found.append(pairs)
+    return found
+
+
+def _bond(first: Factor, second: Factor, draw: np.random.Generator) -> Pair:
+    return Pair(first.name, second.name, int(draw.integers(CLOSEST, WIDEST + 1)), bool(draw.random() < 0.5))
+
+
+def _some(bonds: Sequence[Pair], draw: np.random.Generator) -> list[Pair]:
+    """One of the bonds, or two."""
+    return [bonds[i] for i in draw.choice(len(bonds), 1 + int(draw.random() < SECOND), replace=False)]
+
+
+def _misplaced(bond: Pair, draw: np.random.Generator) -> int:
+    near = JITTER + MARGIN
+    return int(draw.choice([gap for gap in range(FARTHEST + 1) if abs(gap - bond.spacing) > near]))
+
+
+def _block(
+    bond: Pair, by_name: dict[str, Factor], spacing: int, cooperates: bool, draw: np.random.Generator
+) -> list[PlannedSite]:
+    sites = together((by_name[bond.first], by_name[bond.second]), bond, spacing, cooperates)
+    return [replace(site, weak=bool(draw.random() < WEAK)) for site in sites]
