@@ -29,6 +29,7 @@ def result(planted, name: str, confirmed: bool = True, **qvalues: float) -> Conf
     )
     return Confirmed(
         Motif(name, np.ones((8, 4))),
+        ("all heads",),
         50,
         Enrichment(name, 9, 10, 1, 10, 9.0, q, q),
         Enrichment(name, 9, 10, 9, 10, 1.0, 0.9, 0.9),  # as frequent in negatives: its place matters, say

@@ -32,6 +32,7 @@ class Confirmed:
     """One motif with all that is known of it."""
 
     motif: Motif
+    sources: tuple[str, ...]  # the heads in whose evidence it was found
     num_seqlets: int
     present: Enrichment  # positives against their shuffles
     enriched: Enrichment  # positives against negatives
@@ -65,6 +66,7 @@ def motif_table(results: Sequence[Confirmed], references: Sequence[Reference]) -
                 "JASPAR": f"{best.name} ({best.matrix_id})" if best else "",
                 "family": best.family if best else "",
                 "match q": best.qvalue if best else float("nan"),
+                "found in": ", ".join(r.sources[:3]) + (" ..." if len(r.sources) > 3 else ""),
                 "seqlets": r.num_seqlets,
                 "in positives": r.enriched.n_with_pos / r.enriched.n_pos,
                 "in shuffles": r.present.n_with_neg / r.present.n_neg,
@@ -76,8 +78,9 @@ def motif_table(results: Sequence[Confirmed], references: Sequence[Reference]) -
                 "knock-out q": r.knockout.qvalue,
             }
         )
-    columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "seqlets", "in positives", "in shuffles",
-               "presence q", "in negatives", "enrichment q", "logit fall", "fall elsewhere", "knock-out q"]  # fmt: skip
+    columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "found in", "seqlets", "in positives",
+               "in shuffles", "presence q", "in negatives", "enrichment q", "logit fall", "fall elsewhere",
+               "knock-out q"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 

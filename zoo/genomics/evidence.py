@@ -67,6 +67,11 @@ def site_coverage(
     )
 
 
+def head_name(layer: str, head: int) -> str:
+    """`blocks.1 head 3`, heads counted from 1."""
+    return f"{layer.removeprefix('backbone.').removesuffix('.attention')} head {head + 1}"
+
+
 def heads_by_motif(seen: Attention, sites: Sites, names: list[str], lengths: np.ndarray) -> pd.DataFrame:
     """One row for each head: how much denser its evidence is inside a motif's sites than over their whole sequences.
 

@@ -2,8 +2,8 @@
 own formats.
 
     evidence   attention x gradient of every base                                    (attribution)
-    seqlets    windows where it is clustered                                          (seqlets)
-    motifs     what the seqlets have in common, on both strands                       (discover)
+    seqlets    windows where it is clustered, for all heads and for each              (seqlets)
+    motifs     what the seqlets have in common, on both strands                       (discover, by_head)
     tests      on sequences that took no part: are sites more frequent than in shuffles (Fisher), and does the
                model's logit fall when they are destroyed (knock-out)?                (enrichment, knockout)
     pairs      which of them act together, and at what spacing                        (cooperation)
@@ -22,12 +22,12 @@ import torch
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.genomics import pair_pictures, pictures
 from zoo.genomics.attribution import Attention, attention_evidence
+from zoo.genomics.by_head import discover_by_head
 from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, Confirmed, headline, match_table, motif_table
 from zoo.genomics.cooperation import Cooperation, cooperation
 from zoo.genomics.core_elements import ELEMENT_CAPTION, ELEMENT_TITLE, CoreElements, core_elements
-from zoo.genomics.discover import discover
 from zoo.genomics.enrichment import enrichment
-from zoo.genomics.evidence import KnownSites, heads_by_motif, site_coverage
+from zoo.genomics.evidence import KnownSites, head_name, heads_by_motif, site_coverage
 from zoo.genomics.formats import to_bed, to_jaspar, to_meme
 from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, Reference, load_jaspar, match
 from zoo.genomics.knockout import knockouts
@@ -44,8 +44,7 @@ from zoo.genomics.partners import (
 from zoo.genomics.placing import Planted
 from zoo.genomics.recovered import PLANTED_CAPTION, planted_headline, recovered
 from zoo.genomics.scan import base_frequencies, scan, site_threshold
-from zoo.genomics.seqlets import find_seqlets
-from zoo.genomics.sequences import PAD, Sequences, take
+from zoo.genomics.sequences import Sequences, take
 from zoo.genomics.shuffle import dinucleotide_shuffle
 
 if TYPE_CHECKING:
@@ -101,12 +100,12 @@ def explain(
     if len(discovery) > MAX_DISCOVERY:
         chosen = take(discovery, np.random.default_rng(seed).permutation(len(discovery))[:MAX_DISCOVERY])
     seen = attention_evidence(model, torch.from_numpy(chosen.codes))
-    seqlets = find_seqlets(seen.score.numpy().astype(float), chosen.codes != PAD, seed=seed)
     stranded = model.strands == "given"
-    found = discover(
-        np.minimum(chosen.codes, 4), seqlets, np.minimum(background.codes, 4), stranded=stranded, seed=seed
+    heads = {head_name(layer, head): track.numpy() for (layer, head), track in seen.heads.items()}
+    found, num_seqlets = discover_by_head(
+        seen.score.numpy(), heads, chosen.codes, background.codes, stranded=stranded, seed=seed
     )
-    motifs = [d.motif for d in found]
+    motifs = [f.discovery.motif for f in found]
     tested = _tested(model, motifs, test)
     names = [m.name for m in motifs]
     n_pos = len(tested.positive)
@@ -117,8 +116,8 @@ def explain(
     references = [*load_jaspar(RELEASE), *load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None)]
     matches = match(motifs, references, top=MATCHES)
     results = [
-        Confirmed(m, len(d.sites), p, e, k, tuple(x for x in matches if x.motif == m.name))
-        for m, d, p, e, k in zip(motifs, found, present, enriched, needed, strict=True)
+        Confirmed(m, f.sources, len(f.discovery.sites), p, e, k, tuple(x for x in matches if x.motif == m.name))
+        for m, f, p, e, k in zip(motifs, found, present, enriched, needed, strict=True)
     ]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     together = _cooperation(model, test, tested, [r.motif.name for r in results if r.confirmed], seed)
@@ -139,7 +138,7 @@ def explain(
         elements,
         together,
         pairs_of_planted,
-        len(seqlets),
+        num_seqlets,
         origin,
     )
 

@@ -37,7 +37,7 @@ RIGHT = 1.0
 
 
 def plant_library(
-    num_sequences: int = 12000, length: int = 250, shuffle_labels: bool = False, seed: int = 0
+    num_sequences: int = 48000, length: int = 250, shuffle_labels: bool = False, seed: int = 0
 ) -> Planted:
     """Half positives, half negatives, in random order; the same seed gives the same pairs and sequences.
 

@@ -15,13 +15,15 @@ from torch.utils.data import DataLoader
 from torchmetrics import MetricCollection
 from torchmetrics.classification import BinaryAUROC, BinaryAveragePrecision, BinaryMatthewsCorrCoef
 
-from zoo.attention import AttentionPool, Backbone
+from zoo.attention import AttentionPool, Backbone, Padding
 from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
 from zoo.genomics.batch import Batch, input_loader, reverse_complement
 from zoo.genomics.embed import PAD, UNKNOWN, Embedding, Tokens
 from zoo.genomics.motifs import spell
+from zoo.genomics.readout import StrongestPool, Total
+from zoo.genomics.shuffle_task import ShuffleTask
 from zoo.genomics.sources import explained, regressions, without_train_overlap
 
 
@@ -32,6 +34,9 @@ class PromoterDetector(DomainModule):
     strands' logits are averaged otherwise. "given" for stranded, anchored sequences (promoters).
     mutation: share of the bases that training redraws, anew each time (EvoAug, Lee et al. 2023): what rests on one
     base of one sequence cannot be learnt by heart.
+    readout: "attention" pools all tokens by learned queries; "strongest" lets the strongest tokens decide
+    (`zoo.genomics.readout`). shuffle_weight: of a second loss, which tells sequences from their shuffles
+    (`zoo.genomics.shuffle_task`); 0 leaves it out.
     """
 
     def __init__(
@@ -43,16 +48,26 @@ class PromoterDetector(DomainModule):
         pool_heads: int = 4,
         dropout: float = 0.1,
         mutation: float = 0.0,
+        readout: Literal["attention", "strongest"] = "attention",
+        shuffle_weight: float = 0.0,
     ):
         super().__init__(backbone, optimizer)
         self.embedding, self.strands, self.mutation = embedding, strands, mutation
-        self.pool = AttentionPool(backbone.dim, pool_heads)
-        self.head = nn.Sequential(nn.LayerNorm(backbone.dim), nn.Dropout(dropout), nn.Linear(backbone.dim, 1))
+        if readout == "attention":
+            self.pool = AttentionPool(backbone.dim, pool_heads)
+            self.head = nn.Sequential(nn.LayerNorm(backbone.dim), nn.Dropout(dropout), nn.Linear(backbone.dim, 1))
+        else:
+            self.pool, self.head = StrongestPool(backbone.dim, pool_heads, dropout), Total()
+        self.shuffle_weight = shuffle_weight
+        self.shuffle_task = ShuffleTask(backbone.dim, pool_heads) if shuffle_weight else None
 
     @classmethod
-    def problems(cls, mutation: float = 0.0, dropout: float = 0.1, **arguments: object) -> list[str]:
+    def problems(
+        cls, mutation: float = 0.0, dropout: float = 0.1, shuffle_weight: float = 0.0, **arguments: object
+    ) -> list[str]:
         shares = (("mutation", mutation), ("dropout", dropout))
-        return [f"{name}={share} is a share, 0 to 1" for name, share in shares if not 0 <= share <= 1]
+        wrong = [f"{name}={share} is a share, 0 to 1" for name, share in shares if not 0 <= share <= 1]
+        return wrong + ([] if shuffle_weight >= 0 else [f"shuffle_weight={shuffle_weight} must be at least 0"])
 
     # ---- the model
 
@@ -73,9 +88,23 @@ class PromoterDetector(DomainModule):
         return self.strand_logit(torch.cat([codes, reverse_complement(codes)])).view(2, -1).mean(0)
 
     def outcome(self, batch: Batch) -> Outcome:
-        logit = self.strand_logit(self._augmented(batch.codes)) if self.training else self(batch.codes)
-        loss = F.binary_cross_entropy_with_logits(logit, batch.labels)
+        if not self.training:
+            logit, beside = self(batch.codes), 0.0
+        elif self.shuffle_task is None:
+            logit, beside = self.strand_logit(self._augmented(batch.codes)), 0.0
+        else:
+            logit, beside = self._with_shuffles(self._augmented(batch.codes))
+        loss = F.binary_cross_entropy_with_logits(logit, batch.labels) + beside
         return Outcome(loss, logit.sigmoid(), batch.labels.int())
+
+    def _with_shuffles(self, codes: Integer[Tensor, "B L"]) -> tuple[Float[Tensor, " B"], Float[Tensor, ""]]:
+        """The logits, and the weighted loss of the second task, from one pass over both."""
+        real = len(codes)
+        tokens = self.embedding(torch.cat([codes, self.shuffle_task.shuffles(codes)]))
+        encoded = self.backbone(tokens.tokens, tokens.mask)
+        beside = self.shuffle_weight * self.shuffle_task.loss(encoded, real)
+        mask = None if encoded.mask is None else Padding(encoded.mask.present[:real])
+        return self.head(self.pool(encoded.tokens[:real], mask)).squeeze(-1), beside
 
     def _augmented(self, codes: Integer[Tensor, "B L"]) -> Integer[Tensor, "B L"]:
         if self.strands == "both":
