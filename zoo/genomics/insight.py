@@ -41,9 +41,10 @@ from zoo.genomics.partners import (
     pair_headline,
     recovered_pairs,
 )
+from zoo.genomics.placed import sites_in_place, usual_place
 from zoo.genomics.placing import Planted
 from zoo.genomics.recovered import PLANTED_CAPTION, planted_headline, recovered
-from zoo.genomics.scan import base_frequencies, scan, site_threshold
+from zoo.genomics.scan import base_frequencies
 from zoo.genomics.sequences import Sequences, take
 from zoo.genomics.shuffle import dinucleotide_shuffle
 
@@ -106,13 +107,15 @@ def explain(
         seen.score.numpy(), heads, chosen.codes, background.codes, stranded=stranded, seed=seed
     )
     motifs = [f.discovery.motif for f in found]
-    tested = _tested(model, motifs, test)
+    places = [usual_place(f.discovery.sites.start, chosen.codes.shape[1]) if stranded else None for f in found]
+    tested = _tested(model, motifs, places, test)
     names = [m.name for m in motifs]
     n_pos = len(tested.positive)
     present = enrichment(names, tested.sites, tested.sites_shuffled, n_pos, n_pos)
     enriched = enrichment(names, tested.sites, tested.sites_negative, n_pos, len(tested.negative))
     positives = take(test, np.flatnonzero(test.labels == 1)).codes
-    needed = knockouts(model, positives, tested.sites, names, seed=seed)
+    there = {e.motif for e in present if e.qvalue < 0.05}  # of the others it does not matter whether they are needed
+    needed = knockouts(model, positives, tested.sites[np.isin(tested.sites.motif, list(there))], names, seed=seed)
     references = [*load_jaspar(RELEASE), *load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None)]
     matches = match(motifs, references, top=MATCHES)
     results = [
@@ -120,7 +123,7 @@ def explain(
         for m, f, p, e, k in zip(motifs, found, present, enriched, needed, strict=True)
     ]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
-    together = _cooperation(model, test, tested, [r.motif.name for r in results if r.confirmed], seed)
+    together = _cooperation(model, test, tested, [r.motif.name for r in results if r.present.qvalue < 0.05], seed)
     elements = None
     if stranded:
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
@@ -152,19 +155,21 @@ def _cooperation(model: PromoterDetector, test: Sequences, tested: Tested, names
     return cooperation(model, both.codes, sites, np.arange(len(both)) < len(positive), names, seed)
 
 
-def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Tested:
+def _tested(
+    model: PromoterDetector, motifs: list[Motif], places: list[tuple[int, int] | None], test: Sequences
+) -> Tested:
     rows = np.flatnonzero(test.labels == 1)
     positive, negative = take(test, rows), take(test, np.flatnonzero(test.labels == 0))
     plain = [np.minimum(part.codes, 4) for part in (positive, negative)]
     shuffled = np.minimum(dinucleotide_shuffle(positive.codes, seed=0), 4)
     letters = base_frequencies(np.minimum(test.codes, 4))
     stranded = model.strands == "given"
-    threshold = site_threshold(float(test.lengths.mean()), stranded)
+    length = float(test.lengths.mean())
     return Tested(
         *plain,
         positive.lengths,
         positive.names,
-        *(scan(motifs, codes, letters, threshold, stranded) for codes in (*plain, shuffled)),
+        *(sites_in_place(motifs, places, codes, letters, length, stranded) for codes in (*plain, shuffled)),
         *(attention_evidence(model, torch.from_numpy(part.codes)) for part in (positive, negative)),
         letters,
     )
@@ -200,13 +205,14 @@ def _assemble(
         counts = (len(tested.positive), len(tested.negative))
         where = pictures.positions(tested.sites, tested.sites_negative, names, length, *counts)
         figures.append(Figure("positions", "Where the motifs sit", where, POSITION_CAPTION.format(**said)))
-    if len(confirmed) > 1 and len(together.table):
+    if len(together.table):
+        partners = {r.motif.name: r.label for r in results if r.motif.name in together.names}
         tables.append(Table("pairs", PAIR_TITLE, together.table, PAIR_CAPTION.format(**said)))
-        figures.append(Figure("pairs", PAIR_TITLE, pair_pictures.network(together.table, names), NETWORK_CAPTION))
+        figures.append(Figure("pairs", PAIR_TITLE, pair_pictures.network(together.table, partners), NETWORK_CAPTION))
         if len(together.cooperating):
-            drawn = pair_pictures.spacings(together.pairs, together.cooperating, together.names, names)
+            drawn = pair_pictures.spacings(together.pairs, together.cooperating, together.names, partners)
             figures.append(Figure("spacings", "How far apart they stand", drawn, SPACING_CAPTION))
-        summary.append(pair_headline(together, names))
+        summary.append(pair_headline(together, partners))
         scores["pairs"] = len(together.cooperating)
     if planted_pairs is not None:
         tables.append(Table("planted_pairs", "Which pairs were planted", planted_pairs, PLANTED_PAIR_CAPTION))
@@ -229,14 +235,14 @@ def _assemble(
     files = {
         "motifs.meme": to_meme(motifs, tested.letters),
         "motifs.jaspar": to_jaspar(motifs),
-        "sites.bed": to_bed(_of(tested.sites, set(names)), tested.names),
+        "sites.bed": to_bed(tested.sites[np.isin(tested.sites.motif, list(names))], tested.names),
     }
     return Insight("\n".join(summary), tuple(tables), tuple(figures), files, scores)
 
 
 POSITION_CAPTION = (
-    "Sites in {tested_on}: at a p-value of which a random sequence holds one in twenty times, or the best word of a "
-    "motif too short for that."
+    "Sites in {tested_on}: at a p-value at which a random sequence holds one in twenty times, or the best word of a "
+    "motif too short for that. A motif that keeps a place in anchored sequences is sought there alone."
 )
 EVIDENCE_CAPTION = "Mean attention x gradient at each position of {tested_on}, all layers and heads."
 COVERAGE_TITLE = "Does the evidence land on the known sites?"
@@ -247,12 +253,3 @@ HEAD_CAPTION = (
     "How many times denser a head's positive evidence is inside a motif's sites than over the same sequences; "
     "share: the head's part of all evidence."
 )
-
-
-def _of(sites: Sites, names: set[str]) -> Sites:
-    kept = np.flatnonzero([name in names for name in sites.motif])
-
-    def rows(column):
-        return tuple(column[i] for i in kept) if isinstance(column, tuple) else column[kept]
-
-    return Sites(**{field: rows(getattr(sites, field)) for field in sites.__dataclass_fields__})

@@ -29,8 +29,8 @@ MIN_WIDTH = 12  # bases destroyed, at least
 @dataclass(frozen=True)
 class Knockout:
     """fall: mean fall of the logit when the bases of the motif's best site (and its neighbours', to `MIN_WIDTH`) are
-    permuted. elsewhere: the same for a window of that width at a random place of the same sequence, clear of the site
-    where there is room.
+    permuted. elsewhere: the same for a window of that width at a random place of the same sequence, clear of the sites
+    of all motifs at hand where there is room.
     pvalue: one-sided Wilcoxon signed-rank over the sequences that the first fall exceeds the second.
     qvalue: Benjamini-Hochberg over the motifs.
     """
@@ -79,18 +79,28 @@ def _knockout(model, codes, sites, name, max_sequences, rng) -> Knockout:
     starts, width = np.clip(starts - (wide - width) // 2, 0, lengths - wide), wide
     whole = logits(model, torch.from_numpy(codes[rows])).numpy()
     at_site = whole - _destroyed(model, codes[rows], starts, width, rng)
-    other = [_clear_of(int(start), width, int(n), rng) for start, n in zip(starts, lengths, strict=True)]
+    taken = _taken(sites, codes.shape)[rows]
+    taken[np.arange(len(rows))[:, None], starts[:, None] + np.arange(width)] = True
+    other = [_clear_of(row[:n], int(start), width, rng) for row, start, n in zip(taken, starts, lengths, strict=True)]
     elsewhere = whole - _destroyed(model, codes[rows], np.array(other), width, rng)
     difference = at_site - elsewhere
     pvalue = 1.0 if np.allclose(difference, 0) else float(wilcoxon(difference, alternative="greater").pvalue)
     return Knockout(name, len(rows), float(at_site.mean()), float(elsewhere.mean()), pvalue, pvalue)
 
 
-def _clear_of(site: int, width: int, length: int, rng: np.random.Generator) -> int:
-    """A start for a window of `width` that does not touch [site, site + width), if the sequence has room for one."""
-    starts = np.arange(length - width + 1)
-    clear = starts[np.abs(starts - site) >= width]
-    return int(rng.choice(clear if len(clear) else starts))
+def _taken(sites: Sites, shape: tuple[int, int]) -> np.ndarray:
+    """bool [N, L]: inside any site."""
+    edges = np.zeros((shape[0], shape[1] + 1), dtype=int)
+    np.add.at(edges, (sites.sequence, sites.start), 1)
+    np.add.at(edges, (sites.sequence, sites.end), -1)
+    return edges.cumsum(1)[:, :-1] > 0
+
+
+def _clear_of(taken: np.ndarray, site: int, width: int, rng: np.random.Generator) -> int:
+    """A start for a window that touches nothing taken, or else as little of it as can be, and not the site itself."""
+    touched = np.convolve(taken, np.ones(width), mode="valid")
+    touched[np.abs(np.arange(len(touched)) - site) < width] += len(taken)
+    return int(rng.choice(np.flatnonzero(touched == touched.min())))
 
 
 def _destroyed(model, codes, starts, width, rng) -> np.ndarray:

@@ -160,6 +160,16 @@ class Sites:
     def __len__(self) -> int:
         return len(self.sequence)
 
+    def __getitem__(self, index) -> Sites:
+        """The sites at `index`, integers or a boolean mask."""
+        index = np.asarray(index)
+        rows = np.flatnonzero(index) if index.dtype == bool else index
+
+        def at(column):
+            return tuple(column[i] for i in rows) if isinstance(column, tuple) else column[rows]
+
+        return Sites(**{name: at(getattr(self, name)) for name in self.__dataclass_fields__})
+
     def frame(self) -> pd.DataFrame:
         """One row for each site."""
         return pd.DataFrame({name: getattr(self, name) for name in self.__dataclass_fields__})

@@ -9,7 +9,7 @@ from zoo.genomics.placing import Planted
 
 PAIR_TITLE = "Which motifs act together"
 PAIR_CAPTION = (
-    "Pairs of confirmed motifs within 50 bases, in {tested_on}. Cooperates: destroying both sites costs the model less "
+    "Pairs of present motifs within 50 bases, in {tested_on}. Cooperates: destroying both sites costs the model less "
     "than the sum of destroying each, by 0.1 of the logit or more (epistasis; Wilcoxon over sequences, "
     "Benjamini-Hochberg q < 0.05). Orientation and spacing: where most pairs stand; placed p: so many there, "
     "were each motif indifferent to the other (Poisson, corrected for all spacings). Together p, at spacing p: more "
@@ -27,7 +27,7 @@ def pair_headline(found: Cooperation, labels: dict[str, str]) -> str:
     """One line for each cooperating pair."""
     rows = found.cooperating
     if not len(found.table):
-        return "Pairs: no two confirmed motifs stand in the same sequences often enough to ask."
+        return "Pairs: no two motifs stand in the same sequences often enough to ask."
     if not len(rows):
         return f"Pairs: of {len(found.table)} that share sequences, none counts for more together than apart."
     lines = [f"{len(rows)} of {len(found.table)} pairs of motifs count for more together than apart:"]
