@@ -13,6 +13,8 @@ from zoo.domain.cards import load_card
 from zoo.domain.data import PARTS, DomainData
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
+from zoo.domain.insight import Insight
+from zoo.genomics.audit import audit
 from zoo.genomics.batch import SequenceSet, collate
 from zoo.genomics.negatives import MADE, contrast
 from zoo.genomics.own_files import OwnFiles, own_file_problems
@@ -53,6 +55,9 @@ class PromoterData(DomainData):
             rows = np.unique(np.linspace(0, len(read["train"]) - 1, self.first).astype(int))  # both classes, if sorted
             read["train"] = read["valid"] = take(read["train"], rows)
         return {name: SequenceSet(sequences) for name, sequences in read.items()}
+
+    def audit(self) -> Insight:
+        return audit(*(self.sequences(part) for part in PARTS))
 
     @abstractmethod
     def read(self) -> Mapping[str, Sequences]:

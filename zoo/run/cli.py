@@ -14,6 +14,7 @@ from zoo.domain.cards import all_cards, load_card
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
 from zoo.run import console
+from zoo.run.audit import audit
 from zoo.run.files import check_writable, write_bytes, write_text
 from zoo.run.finish import INTERVALS, OURS, check_insight_folder, predict_all, score, show, write_insight, write_report
 from zoo.run.folder import RunFolder
@@ -22,7 +23,7 @@ from zoo.run.paths import conf_dir
 from zoo.run.train import main as train
 from zoo.run.train import quiet, resume
 
-VERBS = ("train", "resume", "explain", "predict", "test", "heads", "datasets", "list")
+VERBS = ("train", "resume", "audit", "explain", "predict", "test", "heads", "datasets", "list")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -52,6 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("run")
     verb.add_argument("overrides", nargs="*", metavar="key=value")
     verb.set_defaults(verb=lambda a: resume(a.run, a.overrides))
+
+    verb = verbs.add_parser("audit", help="how the data of an experiment mislead, before anything is trained")
+    verb.add_argument("overrides", nargs="*", metavar="key=value")
+    verb.add_argument("--output", type=Path, help="folder to write to (default: runs/NAME/audit)")
+    verb.set_defaults(verb=lambda a: audit(a.overrides, a.output))
 
     verb = verbs.add_parser("explain", help="what the attention says, of the test part or of your own file")
     verb.add_argument("run")
