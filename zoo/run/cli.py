@@ -62,12 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("explain", help="what the attention says, of the test part or of your own file")
     verb.add_argument("run")
     verb.add_argument("--input", type=Path, help="a file of the domain's kind")
+    verb.add_argument("--reference", "--genome", type=Path, help="the file that the input's places are of")
     verb.add_argument("--output", type=Path, help="folder to write to (default: in the run folder)")
     verb.set_defaults(verb=explain)
 
     verb = verbs.add_parser("predict", help="a table of predictions for your own file")
     verb.add_argument("run")
     verb.add_argument("--input", type=Path, required=True)
+    verb.add_argument("--reference", "--genome", type=Path, help="what the input speaks of: its places, its changes")
     verb.add_argument("--output", type=Path, help="CSV to write (default: in the run folder)")
     verb.add_argument("--embeddings", action="store_true", help="write what the head reads, as .npy, too")
     verb.set_defaults(verb=predict)
@@ -108,7 +110,7 @@ def explain(arguments: argparse.Namespace) -> None:
         write_report(run, scores, insight, arguments.output and folder / "report.html")
         show(scores, insight)
     else:
-        insight = model.insight(model.open_input(arguments.input))
+        insight = model.insight(_opened(run, model, arguments))
         folder = arguments.output or run.path / f"insight_{_stem(arguments.input)}"
         write_insight(folder, insight)
         write_report(run, [], insight, folder / "report.html")
@@ -124,7 +126,7 @@ def predict(arguments: argparse.Namespace) -> None:
         raise InputError(f"--output {path}: give the name of a new CSV file")
     check_writable(path)
     model = _on_device(run.model())
-    loader = model.open_input(arguments.input)
+    loader = _opened(run, model, arguments)
     columns: dict[str, list] = {}
     vectors = []
     for batch in track(loader, description="Predicting", transient=True):
@@ -204,6 +206,12 @@ def list_experiments(arguments: argparse.Namespace) -> None:
         rows.append({"experiment": path.stem, "what": about})
     console.table("Experiments", pd.DataFrame(rows))
     console.say("\npython train.py experiment=NAME, or zoo train experiment=NAME")
+
+
+def _opened(run: RunFolder, model, arguments: argparse.Namespace):
+    if arguments.reference is None:
+        return model.open_input(arguments.input)
+    return model.open_referring(arguments.input, arguments.reference, run.data())
 
 
 def _on_device(model):
