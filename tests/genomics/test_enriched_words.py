@@ -78,6 +78,18 @@ def test_long_and_unequal_sequences_are_cut_into_pieces_with_sites_in_their_own_
         assert spell((3 - codes[::-1] if strand == "-" else codes)[None])[0] == word
 
 
+def test_sites_of_a_sample_name_the_sequences_they_were_drawn_from(monkeypatch):
+    monkeypatch.setattr("zoo.genomics.enriched_words.MAX_SEQUENCES", 150)
+    positive, negative = classes(plant(1200, 60, singles=("MA0139",), pairs=(), decoys=(), seed=2).sequences)
+    (found,) = enriched_motifs(positive, negative)
+    assert found.sites.sequence.max() > 300
+    for row, start, end, strand, word in zip(
+        found.sites.sequence, found.sites.start, found.sites.end, found.sites.strand, found.sites.matched, strict=True
+    ):
+        codes = positive[row, start:end]
+        assert spell((3 - codes[::-1] if strand == "-" else codes)[None])[0] == word
+
+
 def test_stranded_words_are_read_as_written():
     truth = plant(1500, 100, singles=("MA0035",), pairs=(), decoys=(), seed=3)
     forward = truth.sites.groupby("sequence")["strand"].agg(lambda s: set(s) == {"+"})

@@ -50,17 +50,18 @@ def enriched_motifs(
             f"{len(negative)} negatives: give more"
         )
     rng = np.random.default_rng(seed)
-    positive, negative = (_some(np.minimum(codes, UNKNOWN), rng) for codes in (positive, negative))
-    size = _piece(positive, negative)
-    windows, controls = (_pieces(codes, size, stranded) for codes in (positive, negative))
-    controls = replace(controls, sequence=controls.sequence + len(positive))
-    chance = _pieces(dinucleotide_shuffle(positive, seed), size, stranded)
+    rows, rows_negative = (_some(len(codes), rng) for codes in (positive, negative))
+    chosen, chosen_negative = np.minimum(positive[rows], UNKNOWN), np.minimum(negative[rows_negative], UNKNOWN)
+    size = _piece(chosen, chosen_negative)
+    windows = _pieces(chosen, rows, size, stranded)
+    controls = _pieces(chosen_negative, len(positive) + rows_negative, size, stranded)
+    chance = _pieces(dinucleotide_shuffle(chosen, seed), rows, size, stranded)
     apart = rng.random(len(positive) + len(negative)) < HELD_OUT
     return motifs_of(windows, controls, apart, positive.shape[1], max_motifs, chance)
 
 
-def _some(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return codes if len(codes) <= MAX_SEQUENCES else codes[np.sort(rng.permutation(len(codes))[:MAX_SEQUENCES])]
+def _some(num: int, rng: np.random.Generator) -> Int[np.ndarray, " k"]:
+    return np.sort(rng.permutation(num)[:MAX_SEQUENCES])
 
 
 def _piece(positive: np.ndarray, negative: np.ndarray) -> int:
@@ -75,10 +76,14 @@ def _lengths(codes: np.ndarray) -> Int[np.ndarray, " n"]:
     return np.where(known.any(1), codes.shape[1] - known[:, ::-1].argmax(1), 0)
 
 
-def _pieces(codes: np.ndarray, size: int, stranded: bool) -> Windows:
-    """Each sequence as consecutive windows of `size` bases; a rest of less than half that size is left out."""
+def _pieces(codes: np.ndarray, number: np.ndarray, size: int, stranded: bool) -> Windows:
+    """Each sequence as consecutive windows of `size` bases; a rest of less than half that size is left out.
+
+    number: what each sequence is called.
+    """
     count = np.maximum((_lengths(codes) + size // 2) // size, 1)
     sequence = np.repeat(np.arange(len(codes)), count)
     start = size * np.concatenate([np.arange(n) for n in count])
     codes = np.pad(codes, ((0, 0), (0, size)), constant_values=UNKNOWN)  # the last may hang over the end
-    return seqlet_windows(codes, Seqlets(sequence, start, start + size, np.ones(len(start)), 0.0), stranded)
+    windows = seqlet_windows(codes, Seqlets(sequence, start, start + size, np.ones(len(start)), 0.0), stranded)
+    return replace(windows, sequence=number[sequence])

@@ -35,6 +35,7 @@ from zoo.genomics.recovered import PLANTED_CAPTION, planted_headline, recovered
 from zoo.genomics.scan import base_frequencies, scan
 from zoo.genomics.seqlets import find_seqlets
 from zoo.genomics.sequences import PAD, Sequences, take
+from zoo.genomics.tracks import with_tracks
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
@@ -111,7 +112,8 @@ def explain(
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
     covered = None if known is None else site_coverage(model, positives, tested.seen, known)
     found_of_planted = None if planted is None else recovered(planted, results)
-    return _assemble(results, references, tested, covered, found_of_planted, elements, len(seqlets), origin)
+    said = _assemble(results, references, tested, covered, found_of_planted, elements, len(seqlets), origin)
+    return with_tracks(said, model, positives, tested.names, tested.seen.score)
 
 
 def _tested(model: PromoterDetector, motifs: list[Motif], test: Sequences) -> Tested:
