@@ -108,6 +108,8 @@ def draw_tracks(
 
 
 def _letters(axes: Axes, bases: np.ndarray, track: np.ndarray, start: int) -> None:
+    if not track.any():
+        return
     heights = np.zeros((len(bases), 4))
     known = bases < 4
     heights[np.flatnonzero(known), bases[known]] = track[known]
