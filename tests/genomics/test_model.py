@@ -10,9 +10,10 @@ from zoo.attention import Rotary, UniformBackbone
 from zoo.domain.errors import InputError
 from zoo.domain.optim import AdamW
 from zoo.genomics.attribution import attention_evidence, best_windows, coverage, logits, mutagenesis
-from zoo.genomics.batch import Batch, SequenceSet, collate, input_loader, reverse_complement
+from zoo.genomics.batch import Batch, SequenceSet, collate, reverse_complement
 from zoo.genomics.embed import PAD, ConvStem, KmerEmbedding, one_hot
 from zoo.genomics.evidence import known_sites
+from zoo.genomics.inputs import input_loader
 from zoo.genomics.model import PromoterDetector
 from zoo.genomics.sequences import from_strings
 from zoo.genomics.sequences import reverse_complement as reference_reverse_complement
@@ -178,8 +179,13 @@ def test_collate_pads_and_marks_missing_labels():
     assert batch.labels.isnan().all()
 
 
-def test_a_chromosome_is_refused_in_a_sentence(tmp_path):
+def test_a_chromosome_is_read_as_windows_unless_it_has_a_label(tmp_path):
     path = tmp_path / "long.fa"
     path.write_text(">a\n" + "ACGT" * 10 + "\n>b\n" + "ACGT" * 6000 + "\n")
+    found = input_loader(path).dataset.sequences
+    assert found.names[:3] == ("a", "b:0-1000", "b:500-1500") and found.names[-1] == "b:23000-24000"
+    assert len(found) == 48 and found.strings()[0] == "ACGT" * 10
+    path = tmp_path / "long.csv"
+    path.write_text("sequence,label\n" + "ACGT" * 6000 + ",1\nACGT,0\n")
     with pytest.raises(InputError, match="24,000 bases, the limit is 20,000"):
-        input_loader(path)
+        input_loader(path, labelled=True)

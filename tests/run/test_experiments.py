@@ -16,7 +16,14 @@ from zoo.run.paths import conf_dir
 from zoo.run.train import SUPPLIED, main
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
-NEEDS = {"jund": "gue-mouse-jund", "promoter_tata": "gue-prom300-tata", "promoter_tata_shuffled": "gue-prom300-tata"}
+NEEDS = {
+    "jund": "gue-mouse-jund",
+    "promoter_tata": "gue-prom300-tata",
+    "promoter_tata_shuffled": "gue-prom300-tata",
+    "ctcf": "chip-ctcf-gm12878",
+    "sigma70": "ecoli-sigma70",
+    "sigma70_shuffled": "ecoli-sigma70",
+}
 QUICK = ["debug=fast_dev_run", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
 
 

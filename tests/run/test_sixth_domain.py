@@ -231,7 +231,7 @@ def sums(tmp_path_factory) -> Iterator[Path]:
         (conf / name).write_text("\n".join(line.removeprefix(" " * 8) for line in lines.strip("\n").splitlines()))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zoo, "__path__", [*zoo.__path__, str(folder / "zoo")])
-        for module in ("paths", "train", "cli"):
+        for module in ("paths", "train", "cli", "audit"):
             patch.setattr(importlib.import_module(f"zoo.run.{module}"), "conf_dir", lambda: conf)
         patch.setattr(sys, "argv", ["train.py"])
         patch.chdir(folder)
@@ -298,6 +298,14 @@ def test_its_own_mistakes_are_found_before_anything_starts(sums, capsys):
     assert "model.pool_heads=many: expected int" in said
     assert "data.num_list: " in said and "data.num_lists" in said
     assert not (sums / "no").exists()
+
+
+def test_audit_says_that_it_has_none(sums, capsys):
+    """The hook is there for every domain; one that says nothing about its data is not made to."""
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["audit", "experiment=sums", "data.num_lists=90"])
+    assert "DrawnLists has no audit" in capsys.readouterr().err
+    assert not (sums / "runs").exists()
 
 
 def test_list_shows_its_experiment(sums, capsys):

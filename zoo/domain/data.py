@@ -11,13 +11,15 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from zoo.domain.errors import InputError
+from zoo.domain.insight import Insight
 from zoo.domain.loader import InOrder, ResumableLoader
 
 PARTS = ("train", "valid", "test")
 
 
 class DomainData(pl.LightningDataModule):
-    """Three parts of labelled data, read once. A domain implements `parts` and names its `collate` function.
+    """Three parts of labelled data, read once. A domain implements `parts` and names its `collate` function;
+    `audit` where it knows how its data mislead.
 
     `problems`, a class method, tells what is wrong with the arguments before anything is read or built: it takes
     the constructor's arguments and gives one sentence for each mistake.
@@ -35,6 +37,10 @@ class DomainData(pl.LightningDataModule):
     @abstractmethod
     def parts(self) -> Mapping[str, Dataset]:
         """The data sets "train", "valid" and "test". Called once."""
+
+    def audit(self) -> Insight:
+        """What gives the label away without the thing that is to be learned: see `zoo.domain.audit`."""
+        raise InputError(f"{type(self).__name__} has no audit: nobody has said yet how such data mislead")
 
     @classmethod
     def problems(cls, batch_size: int = 64, num_workers: int = 0, **arguments: Any) -> list[str]:

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from torchmetrics import MetricCollection
 
 from zoo.attention import Backbone
+from zoo.domain.errors import InputError
 from zoo.domain.insight import Insight
 from zoo.domain.optim import AdamW
 
@@ -32,8 +33,8 @@ class DomainModule(pl.LightningModule):
     """Optimiser, schedule, logging and exact resuming, once for all domains.
 
     A domain implements `outcome`, `new_metrics` and `predictions` to be trained, tested and to predict;
-    `open_input` to read a person's own files; `insight` to say what its attention learned; `baselines` to stand its
-    score beside simple ones. Logged names are `stage/metric`.
+    `open_input` (and `open_referring`) to read a person's own files; `insight` to say what its attention learned;
+    `baselines` to stand its score beside simple ones. Logged names are `stage/metric`.
     """
 
     def __init__(self, backbone: Backbone, optimizer: AdamW):
@@ -65,6 +66,11 @@ class DomainModule(pl.LightningModule):
     @abstractmethod
     def open_input(self, path: Path, labelled: bool = False) -> DataLoader:
         """A person's own file. Raises InputError, in one sentence, if it cannot be used."""
+
+    def open_referring(self, path: Path, reference: Path, data: pl.LightningDataModule) -> DataLoader:
+        """A person's own file that speaks of another: places in `reference`, changes of it. data: what the model was
+        trained on. Raises InputError."""
+        raise InputError(f"{type(self).__name__} reads no files that refer to another: leave --reference out")
 
     @abstractmethod
     def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:

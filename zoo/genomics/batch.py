@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from zoo.domain.errors import InputError
-from zoo.genomics.reading import read_sequences
 from zoo.genomics.sequences import PAD, Sequences
 
 COMPLEMENT = (3, 2, 1, 0, 4, 5)
@@ -56,12 +54,6 @@ def collate(examples: list[tuple[np.ndarray, float, str]]) -> Batch:
     return Batch(
         torch.from_numpy(codes), torch.tensor([label for _, label, _ in examples]), tuple(n for _, _, n in examples)
     )
-
-
-def input_loader(path: str | Path, labelled: bool = False) -> DataLoader:
-    """A person's own file, in order. Raises InputError if it cannot be used."""
-    sequences = read_sequences(path, labelled=True if labelled else None)
-    return DataLoader(SequenceSet(sequences), batch_size=INPUT_BATCH, collate_fn=collate)
 
 
 def reverse_complement(codes: Integer[Tensor, "B L"]) -> Integer[Tensor, "B L"]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from Bio.Data.IUPACData import ambiguous_dna_values
 
 from zoo.domain.cards import load_card
-from zoo.domain.data import DomainData
+from zoo.domain.data import PARTS, DomainData
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
+from zoo.domain.insight import Insight
+from zoo.genomics.audit import audit
 from zoo.genomics.batch import SequenceSet, collate
 from zoo.genomics.library import plant_library
-from zoo.genomics.negatives import contrast
+from zoo.genomics.negatives import MADE, contrast
+from zoo.genomics.own_files import OwnFiles, own_file_problems
 from zoo.genomics.placing import Planted
 from zoo.genomics.planted import plant
 from zoo.genomics.reading import read_sequences
@@ -55,6 +57,9 @@ class PromoterData(DomainData):
             rows = np.unique(np.linspace(0, len(read["train"]) - 1, self.first).astype(int))  # both classes, if sorted
             read["train"] = read["valid"] = take(read["train"], rows)
         return {name: SequenceSet(sequences) for name, sequences in read.items()}
+
+    def audit(self) -> Insight:
+        return audit(*(self.sequences(part) for part in PARTS))
 
     @abstractmethod
     def read(self) -> Mapping[str, Sequences]:
@@ -102,17 +107,19 @@ class PlantedLibrary(PlantedPromoters):
 
 
 class CardPromoters(PromoterData):
-    """A real data set with its own three parts, named by its card.
+    """A real data set, named by its card.
 
-    negatives: "given", or "shuffled" to replace them by dinucleotide-shuffled copies of the positives, which keep
-    composition and lose every motif (and every trap of the given ones).
+    files: the file of each part ("train", "valid", "test"), or of each class ("positives" and, where the set has
+    them, "negatives"), which are then split so that sequences that share a 30-mer stay in one part.
+    negatives: "given", or how to make others from the positives (`zoo.genomics.negatives`), without the traps of the
+    given ones.
     """
 
     def __init__(
         self,
         card: str,
         files: Mapping[str, str],
-        negatives: Literal["given", "shuffled"] = "given",
+        negatives: Literal["given", "shuffled", "partly_shuffled"] = "given",
         known_site: str | None = None,
         batch_size: int = 64,
         num_workers: int = 0,
@@ -123,7 +130,7 @@ class CardPromoters(PromoterData):
         self.card, self.files, self.negatives = card, dict(files), negatives
 
     @classmethod
-    def problems(cls, card: str, **arguments: Any) -> list[str]:
+    def problems(cls, card: str, files: Mapping[str, str], negatives: str = "given", **arguments: Any) -> list[str]:
         if wrong := super().problems(**arguments):
             return wrong
         try:
@@ -132,6 +139,10 @@ class CardPromoters(PromoterData):
             return [str(error)]
         if wrong := site_problems(arguments.get("known_site")):
             return wrong
+        if set(files) not in (set(PARTS), {"positives"}, {"positives", "negatives"}):
+            return [f"files={dict(files)}: expected train, valid and test, or positives with or without negatives"]
+        if negatives == "given" and set(files) == {"positives"}:
+            return [f"negatives=given: {card} has positives alone; give one of {', '.join(MADE)}"]
         if locate(found) is None:
             return [
                 f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"
@@ -140,27 +151,52 @@ class CardPromoters(PromoterData):
 
     def read(self) -> Mapping[str, Sequences]:
         folder = fetch(load_card(self.card))
+        if "positives" in self.files:
+            read = {name: read_sequences(folder / file, labelled=False) for name, file in self.files.items()}
+            given = read.get("negatives") if self.negatives == "given" else None
+            return into_parts(self._contrast(read["positives"], given, self.seed), self.seed, self.card)
         parts = {name: read_sequences(folder / file, labelled=True) for name, file in self.files.items()}
         if self.negatives == "given":
             return parts
         positives = {name: take(s, np.flatnonzero(s.labels == 1)) for name, s in parts.items()}
-        return {name: contrast(s, seed=self.seed + i) for i, (name, s) in enumerate(positives.items())}
+        return {name: self._contrast(s, None, self.seed + i) for i, (name, s) in enumerate(positives.items())}
+
+    def _contrast(self, positives: Sequences, given: Sequences | None, seed: int) -> Sequences:
+        return contrast(positives, given if given is not None else MADE[self.negatives](positives, seed))
+
+
+def into_parts(everything: Sequences, seed: int, source: str) -> dict[str, Sequences]:
+    """Labelled sequences as train, valid and test, those that share a 30-mer in one of them."""
+    rows = homology_split(everything, FRACTIONS, seed=seed)
+    parts = dict(zip(PARTS, (take(everything, r) for r in rows), strict=True))
+    for name, part in parts.items():
+        if len(np.unique(part.labels)) < 2:
+            raise InputError(
+                f"the {name} part of {source} came out with one class only ({len(part)} of "
+                f"{len(everything)} sequences): give more sequences, or less similar ones"
+            )
+    return parts
 
 
 class OwnSequences(PromoterData):
     """A person's own sequences.
 
-    positives: FASTA (plain or gzip), one sequence a line, or a table with columns `sequence` and `label` that holds
-    both classes. negatives: a second file; without one and without labels, dinucleotide-shuffled copies are made.
+    positives: FASTA (plain or gzip), one sequence a line, a table with columns `sequence` and `label` that holds both
+    classes, or BED with its `genome`. negatives: a second such file, or how they are made: `shuffled` (also where there
+    are none and no labels), `partly_shuffled` (`zoo.genomics.negatives`) or, for BED, `gc_matched` windows of the
+    genome. genome: FASTA, indexed at the first use. width: bases around the summits or centres; else all of them.
     Sequences that share a 30-mer stay in one part (`zoo.genomics.split`).
     """
 
-    files = ("positives", "negatives")
+    files = ("positives", "negatives", "genome")
+    not_files = (*MADE, "gc_matched")
 
     def __init__(
         self,
         positives: str,
         negatives: str | None = None,
+        genome: str | None = None,
+        width: int | None = None,
         known_site: str | None = None,
         batch_size: int = 64,
         num_workers: int = 0,
@@ -168,40 +204,37 @@ class OwnSequences(PromoterData):
         first: int | None = None,
     ):
         super().__init__(batch_size, num_workers, seed, known_site, first)
-        self.positives, self.negatives = positives, negatives
+        self.positives, self.negatives, self.genome, self.width = positives, negatives, genome, width
 
     @classmethod
-    def problems(cls, positives: str, negatives: str | None = None, **arguments: Any) -> list[str]:
-        files = {"positives": positives, "negatives": negatives}
-        return (
-            super().problems(**arguments)
-            + [
-                f"{name}={path}: there is no such file"
-                for name, path in files.items()
-                if path is not None and not Path(path).expanduser().is_file()
-            ]
-            + site_problems(arguments.get("known_site"))
-        )
+    def problems(
+        cls,
+        positives: str,
+        negatives: str | None = None,
+        genome: str | None = None,
+        width: int | None = None,
+        **arguments: Any,
+    ) -> list[str]:
+        return [
+            *super().problems(**arguments),
+            *own_file_problems(positives, negatives, genome, width, cls.not_files),
+            *site_problems(arguments.get("known_site")),
+        ]
 
     def read(self) -> Mapping[str, Sequences]:
-        given = read_sequences(Path(self.positives).expanduser())
+        own = OwnFiles(self.genome, self.width)
+        given = own.read(self.positives)
         if given.labels is not None and self.negatives is not None:
             raise InputError(
                 f"{self.positives} has labels of its own and negatives={self.negatives} was given too: give one of them"
             )
         if given.labels is not None:
-            everything = read_sequences(Path(self.positives).expanduser(), labelled=True)
+            everything = own.read(self.positives, labelled=True)
+        elif self.negatives == "gc_matched":
+            everything = contrast(given, own.gc_matched(self.positives, given, self.seed))
+        elif self.negatives in MADE:
+            everything = contrast(given, MADE[self.negatives](given, self.seed))
         else:
-            others = (
-                None if self.negatives is None else read_sequences(Path(self.negatives).expanduser(), labelled=False)
-            )
+            others = None if self.negatives is None else own.read(self.negatives, labelled=False)
             everything = contrast(given, others, seed=self.seed)
-        rows = homology_split(everything, FRACTIONS, seed=self.seed)
-        parts = dict(zip(("train", "valid", "test"), (take(everything, r) for r in rows), strict=True))
-        for name, part in parts.items():
-            if len(np.unique(part.labels)) < 2:
-                raise InputError(
-                    f"the {name} part of {self.positives} came out with one class only ({len(part)} of "
-                    f"{len(everything)} sequences): give more sequences, or less similar ones"
-                )
-        return parts
+        return into_parts(everything, self.seed, self.positives)

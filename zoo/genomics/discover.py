@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from scipy.stats import false_discovery_control
 
 from zoo.domain.errors import InputError
@@ -61,8 +61,25 @@ def discover(
     if len(controls) < MIN_SITES:
         return ()
     apart = rng.random(len(codes) + len(background)) < HELD_OUT
+    return motifs_of(windows, controls, apart, codes.shape[1], max_motifs)
+
+
+def motifs_of(
+    windows: Windows,
+    controls: Windows,
+    apart: Bool[np.ndarray, " n"],
+    length: int,
+    max_motifs: int,
+    chance: Windows | None = None,
+) -> tuple[Discovery, ...]:
+    """What more of the windows hold than of the controls, as `discover` says it.
+
+    apart:  by sequence number: kept for the tests.
+    length: of the sequences the windows were cut from.
+    chance: windows without motifs, to read off how likely a score is to be a true site; not given, the controls are.
+    """
     letters = base_frequencies(controls.codes)
-    tested = _search(windows, controls, apart, letters, max_motifs)
+    tested = _search(windows, controls, apart, letters, max_motifs, chance)
     if not tested:
         return ()
     qvalues = false_discovery_control([t.evidence.pvalue for t in tested])
@@ -70,8 +87,8 @@ def discover(
     confirmed = [t for t in tested if t.evidence.qvalue <= FDR]
     confirmed.sort(key=lambda t: (t.evidence.pvalue, -t.evidence.n_with_pos))
     found = (
-        assemble(group, windows, codes.shape[1], letters, number)
-        for number, group in enumerate(merge_same(confirmed, stranded), start=1)
+        assemble(group, windows, length, letters, number)
+        for number, group in enumerate(merge_same(confirmed, windows.stranded), start=1)
     )
     return tuple(d for d in found if _is_motif(d.motif))  # counted again over all sequences, it may fall short
 
@@ -88,7 +105,12 @@ def _highest(seqlets: Seqlets, n: int) -> Seqlets:
 
 
 def _search(
-    windows: Windows, controls: Windows, apart: np.ndarray, letters: np.ndarray, max_motifs: int
+    windows: Windows,
+    controls: Windows,
+    apart: np.ndarray,
+    letters: np.ndarray,
+    max_motifs: int,
+    chance: Windows | None,
 ) -> list[Trial]:
     """Candidates one after the other, each from what those before have left."""
     tested, failures, confirmed = [], 0, 0
@@ -98,11 +120,12 @@ def _search(
         seed = best_seed(train, train_controls)
         if seed is None or seed.pvalue > SEED_PVALUE:
             break
-        candidate = refine(seed, train, train_controls, letters)
+        by_chance = train_controls if chance is None else chance[~apart[chance.sequence]]
+        candidate = refine(seed, train, by_chance, letters)
         failures += 1
         if candidate is not None and _is_motif(candidate.motif):
             evidence = _evidence(candidate, windows[pos_apart], controls[neg_apart])
-            sites, weight = weighted_sites(candidate.weights, windows, controls)
+            sites, weight = weighted_sites(candidate.weights, windows, controls if chance is None else chance)
             tested.append(Trial(candidate, evidence, sites, np.where(sites.score >= candidate.threshold, weight, 0)))
             before, unread = _with_word(seed, windows), _unread(windows)
             windows, controls = (erase(candidate.weights, candidate.threshold, w) for w in (windows, controls))

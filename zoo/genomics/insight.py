@@ -12,74 +12,39 @@ own formats.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 
-from zoo.domain.insight import Figure, Insight, Table
-from zoo.genomics import pair_pictures, pictures
-from zoo.genomics.attribution import Attention, attention_evidence
+from zoo.domain.insight import Insight
+from zoo.genomics.attribution import attention_evidence
 from zoo.genomics.by_head import discover_by_head
-from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, Confirmed, headline, match_table, motif_table
+from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation, cooperation
-from zoo.genomics.core_elements import ELEMENT_CAPTION, ELEMENT_TITLE, CoreElements, core_elements
+from zoo.genomics.core_elements import core_elements
 from zoo.genomics.enrichment import enrichment
-from zoo.genomics.evidence import KnownSites, head_name, heads_by_motif, site_coverage
-from zoo.genomics.formats import to_bed, to_jaspar, to_meme
-from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, Reference, load_jaspar, match
+from zoo.genomics.evidence import KnownSites, head_name, site_coverage
+from zoo.genomics.findings import Findings, Origin, Tested
+from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, load_jaspar, match
 from zoo.genomics.knockout import knockouts
 from zoo.genomics.motifs import Motif, Sites
-from zoo.genomics.partners import (
-    NETWORK_CAPTION,
-    PAIR_CAPTION,
-    PAIR_TITLE,
-    PLANTED_PAIR_CAPTION,
-    SPACING_CAPTION,
-    pair_headline,
-    recovered_pairs,
-)
+from zoo.genomics.partners import recovered_pairs
 from zoo.genomics.placed import sites_in_place, usual_place
 from zoo.genomics.placing import Planted
-from zoo.genomics.recovered import PLANTED_CAPTION, planted_headline, recovered
+from zoo.genomics.recovered import recovered
 from zoo.genomics.scan import base_frequencies
 from zoo.genomics.sequences import Sequences, take
 from zoo.genomics.shuffle import dinucleotide_shuffle
+from zoo.genomics.tell import tell
+from zoo.genomics.tracks import with_tracks
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
 
 MATCHES = 5  # of each motif
 MAX_DISCOVERY = 3000  # positives in which motifs are looked for
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where motifs were looked for, and what they were tested on."""
-
-    found_in: str = "the training and validation positives"
-    tested_on: str = "the test sequences"
-
-
-@dataclass(frozen=True, eq=False)
-class Tested:
-    """The test sequences of each class, the motifs' sites in them, and the evidence in the positives.
-
-    Unknown bases and padding are one code, 4, as `zoo.genomics.motifs` wants them; `lengths` tells them apart.
-    """
-
-    positive: np.ndarray
-    negative: np.ndarray
-    positive_lengths: np.ndarray
-    names: tuple[str, ...]  # of the positives
-    sites: Sites
-    sites_negative: Sites
-    sites_shuffled: Sites  # in dinucleotide shuffles of the positives
-    seen: Attention
-    seen_negative: Attention
-    letters: np.ndarray  # base frequencies
 
 
 def explain(
@@ -132,18 +97,19 @@ def explain(
     pairs_of_planted = None
     if planted is not None and planted.pairs:
         pairs_of_planted = recovered_pairs(planted, found_of_planted, together)
-    return _assemble(
+    findings = Findings(
         results,
         references,
+        num_seqlets,
         tested,
+        together,
+        elements,
         covered,
         found_of_planted,
-        elements,
-        together,
         pairs_of_planted,
-        num_seqlets,
-        origin,
+        origin or Origin(),
     )
+    return with_tracks(tell(findings), model, positives, tested.names, tested.seen.score)
 
 
 def _cooperation(model: PromoterDetector, test: Sequences, tested: Tested, names: list[str], seed: int) -> Cooperation:
@@ -173,83 +139,3 @@ def _tested(
         *(attention_evidence(model, torch.from_numpy(part.codes)) for part in (positive, negative)),
         letters,
     )
-
-
-def _assemble(
-    results: list[Confirmed],
-    references: list[Reference],
-    tested: Tested,
-    covered: pd.DataFrame | None,
-    planted: pd.DataFrame | None,
-    elements: CoreElements | None,
-    together: Cooperation,
-    planted_pairs: pd.DataFrame | None,
-    num_seqlets: int,
-    origin: Origin | None,
-) -> Insight:
-    said = asdict(origin or Origin())
-    confirmed = [r for r in results if r.confirmed]
-    names = {r.motif.name: r.label for r in confirmed}
-    motifs = [r.motif for r in confirmed]
-    heads = heads_by_motif(tested.seen, tested.sites, list(names), tested.positive_lengths)
-    tables = [Table("motifs", "Motifs", motif_table(results, references), MOTIF_CAPTION.format(**said))]
-    tables.append(Table("matches", "What JASPAR has like them", match_table(results), MATCH_CAPTION))
-    summary = [headline(results, num_seqlets)]
-    if planted is not None:
-        tables.append(Table("planted", "What was planted", planted, PLANTED_CAPTION))
-        summary.append(planted_headline(planted))
-    figures = []
-    scores = {"motifs": len(confirmed), "motifs_in_jaspar": sum(r.best is not None for r in confirmed)}
-    length = tested.positive.shape[1]
-    if confirmed:
-        counts = (len(tested.positive), len(tested.negative))
-        where = pictures.positions(tested.sites, tested.sites_negative, names, length, *counts)
-        figures.append(Figure("positions", "Where the motifs sit", where, POSITION_CAPTION.format(**said)))
-    if len(together.table):
-        partners = {r.motif.name: r.label for r in results if r.motif.name in together.names}
-        tables.append(Table("pairs", PAIR_TITLE, together.table, PAIR_CAPTION.format(**said)))
-        figures.append(Figure("pairs", PAIR_TITLE, pair_pictures.network(together.table, partners), NETWORK_CAPTION))
-        if len(together.cooperating):
-            drawn = pair_pictures.spacings(together.pairs, together.cooperating, together.names, partners)
-            figures.append(Figure("spacings", "How far apart they stand", drawn, SPACING_CAPTION))
-        summary.append(pair_headline(together, partners))
-        scores["pairs"] = len(together.cooperating)
-    if planted_pairs is not None:
-        tables.append(Table("planted_pairs", "Which pairs were planted", planted_pairs, PLANTED_PAIR_CAPTION))
-    if elements is not None:
-        tables.append(Table("core_elements", ELEMENT_TITLE, elements.table, ELEMENT_CAPTION.format(**said)))
-        summary.append(elements.headline)
-        if elements.placed:
-            placed = {name: name for name in elements.placed}
-            where = pictures.positions(elements.sites, elements.sites_negative, placed, length, *elements.counts)
-            figures.append(Figure("core_elements", ELEMENT_TITLE, where, ELEMENT_CAPTION.format(**said)))
-    profile = pictures.mean_evidence(tested.seen.score.numpy(), tested.seen_negative.score.numpy())
-    figures.append(Figure("evidence", "Where the evidence lies", profile, EVIDENCE_CAPTION.format(**said)))
-    if covered is not None and len(covered):
-        scores |= {f"coverage/{r.evidence.replace(' ', '_')}": float(r.coverage) for r in covered.itertuples()}
-        tables.append(Table("coverage", COVERAGE_TITLE, covered, COVERAGE_CAPTION))
-        figures.append(Figure("coverage", COVERAGE_TITLE, pictures.site_coverage(covered), COVERAGE_CAPTION))
-    tables.append(Table("heads", "What each head looks at", heads, HEAD_CAPTION))
-    if confirmed:
-        figures.append(Figure("heads", "What each head looks at", pictures.heads(heads, names), HEAD_CAPTION))
-    files = {
-        "motifs.meme": to_meme(motifs, tested.letters),
-        "motifs.jaspar": to_jaspar(motifs),
-        "sites.bed": to_bed(tested.sites[np.isin(tested.sites.motif, list(names))], tested.names),
-    }
-    return Insight("\n".join(summary), tuple(tables), tuple(figures), files, scores)
-
-
-POSITION_CAPTION = (
-    "Sites in {tested_on}: at a p-value at which a random sequence holds one in twenty times, or the best word of a "
-    "motif too short for that. A motif that keeps a place in anchored sequences is sought there alone."
-)
-EVIDENCE_CAPTION = "Mean attention x gradient at each position of {tested_on}, all layers and heads."
-COVERAGE_TITLE = "Does the evidence land on the known sites?"
-COVERAGE_CAPTION = (
-    "Share of test positives with a known site whose window of 15 bases around the highest peak holds one whole."
-)
-HEAD_CAPTION = (
-    "How many times denser a head's positive evidence is inside a motif's sites than over the same sequences; "
-    "share: the head's part of all evidence."
-)

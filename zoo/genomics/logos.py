@@ -15,7 +15,7 @@ from zoo.genomics.jaspar import Match, Reference
 from zoo.genomics.motifs import BASES, Motif
 
 # Legible for the colour-blind too; green A, blue C, amber G, red T is the field's habit.
-_COLOURS = {"A": "#2e8b57", "C": "#2a5db0", "G": "#e8a317", "T": "#c8372d"}
+BASE_COLOURS = {"A": "#2e8b57", "C": "#2a5db0", "G": "#e8a317", "T": "#c8372d"}
 _INCHES_PER_COLUMN = 0.32
 _ROW_INCHES = 1.15
 _INK = "#333333"
@@ -57,7 +57,7 @@ def _draw(axes: Axes, motif: Motif, start: int, n_columns: int) -> None:
     """Letters as high as their share of the column's bits, the first column at `start`."""
     heights = motif.ppm * motif.information[:, None]
     frame = pd.DataFrame(heights, columns=list(BASES), index=np.arange(start, start + len(motif)))
-    logomaker.Logo(frame, ax=axes, color_scheme=_COLOURS, show_spines=False, vpad=0.02, width=0.94)
+    logomaker.Logo(frame, ax=axes, color_scheme=BASE_COLOURS, show_spines=False, vpad=0.02, width=0.94)
     axes.set_xlim(-0.6, n_columns - 0.4)
     axes.set_ylim(0, 2)
     axes.set_yticks([0, 1, 2])

@@ -19,12 +19,15 @@ from zoo.attention import AttentionPool, Backbone, Padding
 from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
-from zoo.genomics.batch import Batch, input_loader, reverse_complement
+from zoo.genomics.batch import Batch, reverse_complement
+from zoo.genomics.data import PromoterData
 from zoo.genomics.embed import PAD, UNKNOWN, Embedding, Tokens
+from zoo.genomics.inputs import input_loader, referring_loader
 from zoo.genomics.motifs import spell
 from zoo.genomics.readout import StrongestPool, Total
 from zoo.genomics.shuffle_task import ShuffleTask
 from zoo.genomics.sources import explained, regressions, without_train_overlap
+from zoo.genomics.variants import VariantBatch, variant_effects
 
 
 class PromoterDetector(DomainModule):
@@ -129,7 +132,9 @@ class PromoterDetector(DomainModule):
             {"auroc": BinaryAUROC(), "auprc": BinaryAveragePrecision(), "mcc": BinaryMatthewsCorrCoef()}
         )
 
-    def predictions(self, batch: Batch) -> Mapping[str, Sequence]:
+    def predictions(self, batch: Batch | VariantBatch) -> Mapping[str, Sequence]:
+        if isinstance(batch, VariantBatch):
+            return variant_effects(self, batch)
         return {"sequence": list(batch.names), "probability": self(batch.codes).sigmoid().tolist()}
 
     def embeddings(self, batch: Batch) -> Float[Tensor, "B D"]:
@@ -141,6 +146,9 @@ class PromoterDetector(DomainModule):
 
     def open_input(self, path: Path, labelled: bool = False) -> DataLoader:
         return input_loader(path, labelled)
+
+    def open_referring(self, path: Path, reference: Path, data: PromoterData) -> DataLoader:
+        return referring_loader(path, reference, data)
 
     def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:
         return explained(self, data)

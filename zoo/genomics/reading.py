@@ -22,9 +22,9 @@ FORMATS = "FASTA, one sequence a line, or CSV/TSV with a 'sequence' column"
 def read_sequences(path: str | Path, labelled: bool | None = None) -> Sequences:
     """Reads DNA (or RNA: U becomes T) from FASTA, one sequence a line, or CSV/TSV, plain or gzip.
 
-    Letters of either case; IUPAC ambiguities become N. A table needs a header with `sequence`, and may have
-    `label` (0 or 1) and `name`, in any case; its other columns are ignored. FASTA names are the first word of
-    each header or, where that repeats, the whole header with underscores for blanks.
+    Letters of either case (`Sequences.lowercase` remembers which); IUPAC ambiguities become N. A table needs a header
+    with `sequence`, and may have `label` (0 or 1) and `name`, in any case; its other columns are ignored. FASTA names
+    are the first word of each header or, where that repeats, the whole header with underscores for blanks.
 
     labelled: True demands labels of both classes, False ignores labels, None takes them where there are any.
 
@@ -93,12 +93,12 @@ def _fasta(text: str) -> Parsed:
     titles = ["_".join(title.split()) or f"sequence_{i + 1}" for i, (title, _) in enumerate(records)]
     words = [(title.split() or [whole])[0] for (title, _), whole in zip(records, titles, strict=True)]
     names = words if len(set(words)) == len(words) else titles
-    texts = ["".join(sequence.split()).upper() for _, sequence in records]
+    texts = ["".join(sequence.split()) for _, sequence in records]
     return names, texts, None, lambda i: f"record {i + 1} ('{names[i][:40]}')"
 
 
 def _lines(text: str) -> Parsed:
-    numbered = [(i + 1, line.strip().upper()) for i, line in enumerate(text.splitlines()) if line.strip()]
+    numbered = [(i + 1, line.strip()) for i, line in enumerate(text.splitlines()) if line.strip()]
     names = [f"sequence_{i + 1}" for i in range(len(numbered))]
     return names, [line for _, line in numbered], None, lambda i: f"line {numbered[i][0]}"
 
@@ -126,8 +126,7 @@ def _table(path: Path, text: str) -> Parsed:
     labels = (
         [_label(path, *pair) for pair in zip(numbers, columns["label"], strict=True)] if "label" in column else None
     )
-    texts = [text.upper() for text in columns["sequence"]]
-    return names, texts, labels, lambda i: f"line {numbers[i]}"
+    return names, columns["sequence"], labels, lambda i: f"line {numbers[i]}"
 
 
 def _label(path: Path, number: int, cell: str) -> float:
@@ -148,7 +147,7 @@ def _check_letters(path: Path, texts: list[str], place: Callable[[int], str]) ->
         if not (codes == ILLEGAL).any():
             continue
         at = int((codes == ILLEGAL).argmax())
-        if PROTEIN_ONLY & set(text) and text.replace("*", "").isalpha():
+        if PROTEIN_ONLY & set(text.upper()) and text.replace("*", "").isalpha():
             raise InputError(
                 f"{path}, {place(i)}: the letter '{text[at]}' makes this a protein; expected DNA (A, C, G, T, N and "
                 "IUPAC ambiguities)."

@@ -37,16 +37,19 @@ CODE_OF_BYTE = _code_table()
 class Sequences:
     """N sequences.
 
-    names:   N names; they may repeat.
-    codes:   uint8 [N, L], see the legend; padding only at the end of a row.
-    lengths: int64 [N], bases before the padding.
-    labels:  float32 [N] of 0 and 1, or None where nothing is labelled.
+    names:     N names; they may repeat.
+    codes:     uint8 [N, L], see the legend; padding only at the end of a row.
+    lengths:   int64 [N], bases before the padding.
+    labels:    float32 [N] of 0 and 1, or None where nothing is labelled.
+    lowercase: float32 [N], share of the letters that were lower case where the sequence was read, which no model sees;
+               None where it was not read from text.
     """
 
     names: tuple[str, ...]
     codes: NDArray[np.uint8]
     lengths: NDArray[np.int64]
     labels: NDArray[np.float32] | None = None
+    lowercase: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -67,13 +70,16 @@ def from_strings(
             f"{len(texts):,} sequences of up to {longest:,} bases need {len(texts) * longest / 2**30:.0f} GiB when "
             "padded to the longest; cut the long ones into windows."
         )
-    flat = CODE_OF_BYTE[np.frombuffer("".join(texts).encode("ascii", "replace"), dtype=np.uint8)]
+    letters = np.frombuffer("".join(texts).encode("ascii", "replace"), dtype=np.uint8)
+    flat = CODE_OF_BYTE[letters]
     if (flat == ILLEGAL).any():
         raise ValueError(f"'{''.join(texts)[int((flat == ILLEGAL).argmax())]}' is not a base.")
     codes = np.full((len(texts), longest), PAD, dtype=np.uint8)
     codes[np.arange(longest) < lengths[:, None]] = flat
     named = tuple(names) if names is not None else tuple(f"sequence_{i + 1}" for i in range(len(texts)))
-    return Sequences(named, codes, lengths, None if labels is None else np.asarray(labels, dtype=np.float32))
+    lower = np.bincount(np.repeat(np.arange(len(texts)), lengths), letters >= ord("a"), minlength=len(texts))
+    lowercase = (lower / np.maximum(lengths, 1)).astype(np.float32)
+    return Sequences(named, codes, lengths, None if labels is None else np.asarray(labels, np.float32), lowercase)
 
 
 def one_hot(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -99,19 +105,25 @@ def take(sequences: Sequences, index: ArrayLike) -> Sequences:
         codes=sequences.codes[rows, : int(lengths.max(initial=0))],
         lengths=lengths,
         labels=None if sequences.labels is None else sequences.labels[rows],
+        lowercase=None if sequences.lowercase is None else sequences.lowercase[rows],
     )
 
 
 def join(*parts: Sequences) -> Sequences:
-    """All sequences of all parts, in order. Labels survive where every part has them."""
+    """All sequences of all parts, in order. Labels and letter case survive where every part has them."""
     longest = max((part.codes.shape[1] for part in parts), default=0)
     padded = [np.pad(part.codes, ((0, 0), (0, longest - part.codes.shape[1])), constant_values=PAD) for part in parts]
-    labels = [part.labels for part in parts if part.labels is not None]
+
+    def known_to_all(field: str) -> NDArray[np.float32] | None:
+        columns = [getattr(part, field) for part in parts]
+        return np.concatenate(columns) if columns and all(column is not None for column in columns) else None
+
     return Sequences(
         names=tuple(name for part in parts for name in part.names),
         codes=np.concatenate(padded) if padded else np.zeros((0, 0), dtype=np.uint8),
         lengths=np.concatenate([part.lengths for part in parts]) if parts else np.zeros(0, dtype=np.int64),
-        labels=np.concatenate(labels) if parts and len(labels) == len(parts) else None,
+        labels=known_to_all("labels"),
+        lowercase=known_to_all("lowercase"),
     )
 
 

@@ -14,9 +14,11 @@ from torch.utils.data import DataLoader
 from zoo.domain.errors import InputError
 from zoo.domain.insight import Insight
 from zoo.genomics.baselines import combined_regression, kmer_regression, position_regression
+from zoo.genomics.batch import SequenceSet
 from zoo.genomics.data import PlantedPromoters, PromoterData
 from zoo.genomics.evidence import known_sites
-from zoo.genomics.insight import Origin, explain
+from zoo.genomics.findings import Origin
+from zoo.genomics.insight import explain
 from zoo.genomics.negatives import contrast
 from zoo.genomics.sequences import Sequences, join, take
 from zoo.genomics.split import shared_kmer_clusters, shares_kmer
@@ -31,6 +33,8 @@ def explained(model: PromoterDetector, data: pl.LightningDataModule | DataLoader
     """Motifs found on the training and validation positives and tested on the test part; or, of a person's file,
     found on every other sequence and tested on the rest (against shuffled copies where it has no negatives)."""
     if isinstance(data, DataLoader):
+        if not isinstance(data.dataset, SequenceSet):
+            raise InputError("motifs are looked for in sequences, not in variants: score those with `zoo predict`")
         own = Origin("the positives in one half of the file", "the other half")
         return explain(model, *_of_input(data.dataset.sequences), origin=own)
     planted = data.truth if isinstance(data, PlantedPromoters) else None

@@ -14,6 +14,7 @@ from zoo.domain.cards import all_cards, load_card
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
 from zoo.run import console
+from zoo.run.audit import audit
 from zoo.run.files import check_writable, write_bytes, write_text
 from zoo.run.finish import INTERVALS, OURS, check_insight_folder, predict_all, score, show, write_insight, write_report
 from zoo.run.folder import RunFolder
@@ -22,7 +23,7 @@ from zoo.run.paths import conf_dir
 from zoo.run.train import main as train
 from zoo.run.train import quiet, resume
 
-VERBS = ("train", "resume", "explain", "predict", "test", "heads", "datasets", "list")
+VERBS = ("train", "resume", "audit", "explain", "predict", "test", "heads", "datasets", "list")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -53,15 +54,22 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("overrides", nargs="*", metavar="key=value")
     verb.set_defaults(verb=lambda a: resume(a.run, a.overrides))
 
+    verb = verbs.add_parser("audit", help="how the data of an experiment mislead, before anything is trained")
+    verb.add_argument("overrides", nargs="*", metavar="key=value")
+    verb.add_argument("--output", type=Path, help="folder to write to (default: runs/NAME/audit)")
+    verb.set_defaults(verb=lambda a: audit(a.overrides, a.output))
+
     verb = verbs.add_parser("explain", help="what the attention says, of the test part or of your own file")
     verb.add_argument("run")
     verb.add_argument("--input", type=Path, help="a file of the domain's kind")
+    verb.add_argument("--reference", "--genome", type=Path, help="the file that the input's places are of")
     verb.add_argument("--output", type=Path, help="folder to write to (default: in the run folder)")
     verb.set_defaults(verb=explain)
 
     verb = verbs.add_parser("predict", help="a table of predictions for your own file")
     verb.add_argument("run")
     verb.add_argument("--input", type=Path, required=True)
+    verb.add_argument("--reference", "--genome", type=Path, help="what the input speaks of: its places, its changes")
     verb.add_argument("--output", type=Path, help="CSV to write (default: in the run folder)")
     verb.add_argument("--embeddings", action="store_true", help="write what the head reads, as .npy, too")
     verb.set_defaults(verb=predict)
@@ -102,7 +110,7 @@ def explain(arguments: argparse.Namespace) -> None:
         write_report(run, scores, insight, arguments.output and folder / "report.html")
         show(scores, insight)
     else:
-        insight = model.insight(model.open_input(arguments.input))
+        insight = model.insight(_opened(run, model, arguments))
         folder = arguments.output or run.path / f"insight_{_stem(arguments.input)}"
         write_insight(folder, insight)
         write_report(run, [], insight, folder / "report.html")
@@ -118,7 +126,7 @@ def predict(arguments: argparse.Namespace) -> None:
         raise InputError(f"--output {path}: give the name of a new CSV file")
     check_writable(path)
     model = _on_device(run.model())
-    loader = model.open_input(arguments.input)
+    loader = _opened(run, model, arguments)
     columns: dict[str, list] = {}
     vectors = []
     for batch in track(loader, description="Predicting", transient=True):
@@ -198,6 +206,12 @@ def list_experiments(arguments: argparse.Namespace) -> None:
         rows.append({"experiment": path.stem, "what": about})
     console.table("Experiments", pd.DataFrame(rows))
     console.say("\npython train.py experiment=NAME, or zoo train experiment=NAME")
+
+
+def _opened(run: RunFolder, model, arguments: argparse.Namespace):
+    if arguments.reference is None:
+        return model.open_input(arguments.input)
+    return model.open_referring(arguments.input, arguments.reference, run.data())
 
 
 def _on_device(model):

@@ -10,10 +10,13 @@ from zoo.run.instantiate import resolve_target
 
 
 def absolute_files(cfg: DictConfig) -> None:
-    """Makes the paths of a person's files absolute, in place: the arguments that a class names in `files`."""
+    """Makes the paths of a person's files absolute, in place: the arguments that a class names in `files`, unless they
+    are one of the words it names in `not_files`."""
     for node in cfg.values():
         if not isinstance(node, DictConfig) or "_target_" not in node:
             continue
-        for key in getattr(resolve_target(node["_target_"]), "files", ()):
-            if isinstance(path := OmegaConf.select(node, key), str):
+        found = resolve_target(node["_target_"])
+        for key in getattr(found, "files", ()):
+            path = OmegaConf.select(node, key)
+            if isinstance(path, str) and path not in getattr(found, "not_files", ()):
                 node[key] = str(Path(path).expanduser().absolute())

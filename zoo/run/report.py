@@ -28,6 +28,7 @@ class RunSummary:
     best_step: the trainer's step at which the checkpoint reported here was saved.
     scores:    scoreboards (`zoo.domain.scoreboard`); the first row of each is this run's model.
     files:     paths relative to the report.
+    about:     the heading over the insight.
     """
 
     name: str
@@ -39,6 +40,7 @@ class RunSummary:
     scores: Sequence[Table] = ()
     insight: Insight | None = None
     files: Sequence[str] = ()
+    about: str = "What the attention says"
 
 
 def render_report(run: RunSummary) -> str:

@@ -1,0 +1,268 @@
+"""What is found in the strict planted library, by attention and by other means, against the whole truth.
+
+    python train.py experiment=promoter_library seed=0        (and 1, 2; and data.shuffle_labels=true)
+    python -m benchmarks.planted_library RUN [RUN ...]
+
+No factor is commoner in one class, nor is any pair of factors; ten pairs make a positive at their own spacing. The test
+part of each run's data is scored. Evidence goes through the same clustering, matching and tests whoever it is from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import average_precision_score
+
+from benchmarks.results import Report, options
+from zoo.genomics.attribution import attention_evidence, best_windows, coverage, mutagenesis
+from zoo.genomics.by_head import discover_by_head
+from zoo.genomics.cooperation import REACH, cooperation
+from zoo.genomics.discover import discover
+from zoo.genomics.enriched_words import enriched_motifs
+from zoo.genomics.enrichment import enrichment, fisher_greater
+from zoo.genomics.evidence import head_name
+from zoo.genomics.jaspar import load_jaspar, match
+from zoo.genomics.knockout import knockouts
+from zoo.genomics.merge import align
+from zoo.genomics.motifs import Motif
+from zoo.genomics.placing import Planted
+from zoo.genomics.recovered import UNSPECIFIC
+from zoo.genomics.scan import base_frequencies, scan, site_threshold
+from zoo.genomics.seqlets import find_seqlets
+from zoo.genomics.sequences import join, take
+from zoo.genomics.shuffle import dinucleotide_shuffle
+from zoo.genomics.spacing import MAX_SPACING, WAYS, histogram, near, site_pairs
+from zoo.run.folder import RunFolder
+
+MUTATED = 100  # test positives in which every base is mutated
+LOOKED_IN = 3000  # training positives in which motifs are looked for
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("runs", nargs="+", type=Path)
+    arguments = parser.parse_args()
+    runs, arguments.runs = arguments.runs, [run.name for run in arguments.runs]
+    report = Report("planted_library", arguments)
+    scored = [score(run) for run in runs]
+    for title in scored[0]:
+        rows = pd.concat([pd.DataFrame(s[title]).assign(run=run.name) for s, run in zip(scored, runs, strict=True)])
+        report.table(title, rows.to_dict("records"))
+    report.write()
+
+
+def score(path: Path) -> dict[str, list[dict]]:
+    run = RunFolder.open(path)
+    model, data = run.model().eval(), run.data()
+    data.setup()
+    planted, test = data.truth, data.sequences("test")
+    seen_by = join(data.sequences("train"), data.sequences("valid"))
+    chosen = take(seen_by, np.flatnonzero(seen_by.labels == 1)[:LOOKED_IN])
+    background = take(seen_by, np.flatnonzero(seen_by.labels == 0))
+    evidence = attention_evidence(model, torch.from_numpy(chosen.codes))
+    heads = {head_name(layer, head): t.numpy() for (layer, head), t in evidence.heads.items()}
+    found, _ = discover_by_head(evidence.score.numpy(), heads, chosen.codes, background.codes)
+    motifs = [f.discovery.motif for f in found]
+    letters = base_frequencies(np.minimum(test.codes, 4))
+    positives = take(test, np.flatnonzero(test.labels == 1))
+    confirmed = _confirmed(model, motifs, positives.codes, letters)
+
+    shuffled = dinucleotide_shuffle(chosen.codes, 0)
+    rng = np.random.default_rng(0)
+    random = find_seqlets(rng.random(chosen.codes.shape), np.ones(chosen.codes.shape, bool))
+    lists = {
+        "attention x gradient, confirmed": confirmed,
+        "attention x gradient, found": motifs,
+        "raw attention": _of_track(evidence.raw.numpy(), chosen.codes, background.codes),
+        "plain enrichment over shuffles": [d.motif for d in enriched_motifs(chosen.codes, shuffled)],
+        "plain enrichment over negatives": [d.motif for d in enriched_motifs(chosen.codes, background.codes)],
+        "random windows": [d.motif for d in discover(chosen.codes, random, background.codes)],
+    }
+    named = {what: _named(found_motifs, planted) for what, found_motifs in lists.items()}
+    factors = [
+        {
+            "evidence": what,
+            "factors of 20": len({name for name in names if name}),
+            "motifs": len(names),
+            "precision": float(np.mean([bool(name) for name in names])) if names else float("nan"),
+        }
+        for what, names in named.items()
+    ]
+    return {
+        "Test score": [{"test AUROC": _auroc(model, test)}],
+        "Factors": factors,
+        "Sites": _sites(model, data, planted, positives),
+        "Pairs": _pairs(model, planted, test, confirmed, named["attention x gradient, confirmed"], letters),
+    }
+
+
+def _auroc(model, test) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    from zoo.genomics.attribution import logits
+
+    return float(roc_auc_score(test.labels, logits(model, torch.from_numpy(test.codes))))
+
+
+def _of_track(track: np.ndarray, codes: np.ndarray, background: np.ndarray) -> list[Motif]:
+    seqlets = find_seqlets(track.astype(float), np.ones(codes.shape, bool))
+    return [d.motif for d in discover(codes, seqlets, background)]
+
+
+def _confirmed(model, motifs: list[Motif], codes: np.ndarray, letters: np.ndarray) -> list[Motif]:
+    """Those more frequent than in shuffles, and needed: as `zoo.genomics.insight` has it."""
+    threshold = site_threshold(codes.shape[1], stranded=False)
+    here, there = (scan(motifs, c, letters, threshold) for c in (codes, dinucleotide_shuffle(codes, 0)))
+    names = [m.name for m in motifs]
+    present = {e.motif for e in enrichment(names, here, there, len(codes), len(codes)) if e.qvalue < 0.05}
+    needed = {k.motif for k in knockouts(model, codes, here[np.isin(here.motif, list(present))], names) if k.confirms}
+    return [m for m in motifs if m.name in present & needed]
+
+
+def _named(motifs: list[Motif], planted: Planted) -> list[str]:
+    """The planted factor that each motif stands for by its best TOMTOM match at q < .05, or ''."""
+    renamed = [m.renamed(f"{i}-{m.name}") for i, m in enumerate(motifs)]
+    hits = match(renamed, load_jaspar(), top=5)
+    names = []
+    for motif in renamed:
+        name = ""
+        for hit in (h for h in hits if h.motif == motif.name and h.qvalue < 0.05):
+            same = [
+                f.name
+                for f in planted.factors
+                if hit.name == f.name or (hit.family == f.reference.family and hit.family not in ("", UNSPECIFIC))
+            ]
+            if same:
+                name = same[0]
+                break
+        names.append(name)
+    return names
+
+
+def _sites(model, data, planted: Planted, positives) -> list[dict]:
+    """Does the evidence lie on the sites of the cooperating pairs?"""
+    rows = data.rows["test"][data.sequences("test").labels == 1]
+    sites = planted.sites[planted.sites["cooperates"]]
+    by_row = {row: list(zip(g["start"], g["end"], strict=True)) for row, g in sites.groupby("sequence")}
+    where = [by_row.get(int(row), []) for row in rows]
+    some = np.flatnonzero([len(w) > 0 for w in where])[:MUTATED]
+    codes = torch.from_numpy(positives.codes[some])
+    where = [where[i] for i in some]
+    truth = np.zeros(codes.shape, bool)
+    for row, spans in zip(truth, where, strict=True):
+        for a, b in spans:
+            row[a:b] = True
+    seen = attention_evidence(model, codes)
+    tracks = {
+        "attention x gradient": seen.score,
+        "raw attention": seen.raw,
+        "mutagenesis": mutagenesis(model, codes),
+        "random": torch.rand(codes.shape, generator=torch.Generator().manual_seed(0)),
+    }
+    width, present = 15, torch.ones(codes.shape, dtype=torch.bool)
+    return [
+        {
+            "evidence": name,
+            "site AUPRC": float(average_precision_score(truth.ravel(), track.numpy().ravel())),
+            "coverage": coverage(best_windows(track, width, present).tolist(), width, where),
+            "sequences": len(where),
+        }
+        for name, track in tracks.items()
+    ]
+
+
+def _pairs(model, planted, test, motifs: list[Motif], names: list[str], letters) -> list[dict]:
+    threshold = site_threshold(test.codes.shape[1], stranded=False)
+    labels = test.labels == 1
+    found = cooperation(
+        model, test.codes, scan(motifs, test.codes, letters, threshold), labels, [m.name for m in motifs]
+    )
+    stands_for = {m.name: name for m, name in zip(motifs, names, strict=True)}
+    table = found.table.assign(
+        pair=[frozenset((stands_for[a], stands_for[b])) for a, b in zip(found.table.a, found.table.b, strict=True)]
+    )
+    true = {frozenset((p.first, p.second)): p for p in planted.pairs}
+    decoys = {frozenset((p.first, p.second)) for p in planted.decoy_pairs}
+    every = [frozenset((a.name, b.name)) for i, a in enumerate(planted.factors) for b in planted.factors[i + 1 :]]
+    scores = {
+        "epistasis": _best(table, "epistasis"),
+        "attention x gradient": _best(table, "co-attention"),
+        "raw attention": _best(table, "raw attention"),
+        "Fisher, given the true matrices": _fisher(planted, test.codes, labels, letters, threshold),
+    }
+    called = set(table.pair[table.cooperates == "yes"])
+    errors = _spacing_errors(table, true, {m.name: m for m in motifs}, planted, stands_for)
+    rows = []
+    for name, score in scores.items():
+        lowest = min(score.values(), default=0.0) - 1.0
+        value = {pair: score.get(pair, lowest) for pair in every}
+        forty = [pair for pair in every if pair in true or pair in decoys]
+        row = {"score": name}
+        row |= {
+            f"AUPRC of {len(pairs)}": float(
+                average_precision_score([p in true for p in pairs], [value[p] for p in pairs])
+            )
+            for pairs in (every, forty)
+        }
+        ours = name == "epistasis"
+        row["pairs called of 10"] = len(called & set(true)) if ours else ""
+        row["decoys called of 30"] = len(called & decoys) if ours else ""
+        row["others called of 150"] = len(called - set(true) - decoys) if ours else ""
+        row["spacing within 1"] = f"{sum(abs(e) <= 1 for e in errors)} of {len(errors)}" if ours else ""
+        rows.append(row)
+    return rows
+
+
+def _best(table: pd.DataFrame, column: str) -> dict[frozenset, float]:
+    return table.groupby("pair")[column].max().to_dict()
+
+
+def _fisher(planted, codes, labels, letters, threshold) -> dict[frozenset, float]:
+    """-log10 p of the best orientation and spacing (+- 2), Bonferroni."""
+    names = [f.name for f in planted.factors]
+    pairs = site_pairs(
+        scan([f.reference.motif.renamed(f.name) for f in planted.factors], codes, letters, threshold), names
+    )
+    positive = labels[pairs.sequence]
+    n_pos, n_neg = int(labels.sum()), int((~labels).sum())
+    found = {}
+    for (a, b), group in pairs.groupby(["a", "b"]):
+        if a == b:
+            continue
+        mine, best = positive[group.index], 1.0
+        for way in range(len(WAYS)):
+            held = [near(histogram(group.spacing[(group.way == way) & (mine == y)]), REACH) for y in (True, False)]
+            pvalues = fisher_greater(
+                *(np.minimum(h, n) for h, n in ((held[0], n_pos),)), n_pos, np.minimum(held[1], n_neg), n_neg
+            )
+            best = min(best, float(pvalues.min()))
+        found[frozenset((names[a], names[b]))] = -np.log10(max(best * len(WAYS) * (MAX_SPACING + 1), 1e-300))
+    return found
+
+
+def _spacing_errors(table, true, motifs, planted, stands_for) -> list[int]:
+    """Spacing found less spacing planted, between the matrices: what a motif lacks of its matrix belongs to the gap."""
+    references = {f.name: f.reference.motif for f in planted.factors}
+    errors = []
+    for row in table[table.cooperates == "yes"].itertuples():
+        if row.pair not in true:
+            continue
+        ends = [_beyond(references[stands_for[name]], motifs[name]) for name in (row.a, row.b)]
+        sides = {"A> B>": (1, 0), "B> A>": (0, 1), "A> <B": (1, 1), "<A B>": (0, 0)}[row.orientation]
+        gap = row.spacing - sum(end[side] for end, side in zip(ends, sides, strict=True))
+        errors.append(gap - true[row.pair].spacing)
+    return errors
+
+
+def _beyond(reference: Motif, motif: Motif) -> tuple[int, int]:
+    """Columns of the matrix that the motif lacks before its first and after its last column."""
+    lie = align(reference, motif)
+    before, after = lie.offset, len(reference) - lie.offset - len(motif)
+    return (after, before) if lie.minus else (before, after)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""All that was found out about one model's motifs, before any of it is put into words and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from zoo.genomics.attribution import Attention
+from zoo.genomics.confirmed import Confirmed
+from zoo.genomics.cooperation import Cooperation
+from zoo.genomics.core_elements import CoreElements
+from zoo.genomics.jaspar import Reference
+from zoo.genomics.motifs import Sites
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where motifs were looked for, and what they were tested on."""
+
+    found_in: str = "the training and validation positives"
+    tested_on: str = "the test sequences"
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """The test sequences of each class, the motifs' sites in them, and the evidence in the positives.
+
+    Unknown bases and padding are one code, 4, as `zoo.genomics.motifs` wants them; `lengths` tells them apart.
+    """
+
+    positive: np.ndarray
+    negative: np.ndarray
+    positive_lengths: np.ndarray
+    names: tuple[str, ...]  # of the positives
+    sites: Sites
+    sites_negative: Sites
+    sites_shuffled: Sites  # in dinucleotide shuffles of the positives
+    seen: Attention
+    seen_negative: Attention
+    letters: np.ndarray  # base frequencies
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """together: the pairs of motifs. elements: JASPAR's core promoter elements, of anchored sequences. covered: how
+    often evidence lands on known sites. planted, planted_pairs: the known answer beside what was found."""
+
+    motifs: list[Confirmed]
+    references: list[Reference]
+    num_seqlets: int
+    tested: Tested
+    together: Cooperation
+    elements: CoreElements | None
+    covered: pd.DataFrame | None
+    planted: pd.DataFrame | None
+    planted_pairs: pd.DataFrame | None
+    origin: Origin
+
+    @property
+    def confirmed(self) -> list[Confirmed]:
+        return [r for r in self.motifs if r.confirmed]
