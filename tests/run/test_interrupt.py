@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.demos.boring_classes import BoringModel
 
-from zoo.run.interrupt import Interrupted, SaveOnInterrupt
+from zoo.run.interrupt import Interrupted, SaveOnInterrupt, signals_kept
 
 
 class Strike(pl.Callback):
@@ -55,3 +55,25 @@ def test_every_hook_ends_in_a_saved_run(tmp_path, hook, nth, saved, number):
     assert stop.value.exit_code == 128 + number
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == saved
     assert signal.getsignal(number) == before
+
+
+def test_after_training_a_signal_ends_the_process_as_before(tmp_path):
+    """Scoring and the insight come after; Lightning's own handler would swallow the signal."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    trainer = pl.Trainer(
+        max_epochs=1,
+        limit_train_batches=2,
+        limit_val_batches=1,
+        limit_test_batches=1,
+        num_sanity_val_steps=0,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[SaveOnInterrupt(str(tmp_path))],
+    )
+    for work in (trainer.fit, trainer.test):
+        with signals_kept():
+            work(BoringModel())
+        assert {number: signal.getsignal(number) for number in before} == before

@@ -16,6 +16,7 @@ from zoo.domain.errors import InputError
 from zoo.domain.insight import Insight
 from zoo.genomics.audit import audit
 from zoo.genomics.batch import SequenceSet, collate
+from zoo.genomics.folds import fold_problems, folded
 from zoo.genomics.library import plant_library
 from zoo.genomics.negatives import MADE, contrast
 from zoo.genomics.own_files import OwnFiles, own_file_problems
@@ -33,6 +34,7 @@ class PromoterData(DomainData):
 
     known_site: IUPAC letters of a site that is known to matter, if any; the insight then tells how often each kind of
     evidence lands on it. first: train and validate on so many sequences of the training part alone (debug=overfit).
+    fold: hold out this fifth of the training and validation parts in place of the test part (`zoo.genomics.folds`).
     """
 
     collate = staticmethod(collate)
@@ -44,15 +46,18 @@ class PromoterData(DomainData):
         seed: int = 0,
         known_site: str | None = None,
         first: int | None = None,
+        fold: int | None = None,
     ):
         super().__init__(batch_size, num_workers, seed)
-        self.known_site, self.first = known_site, first
+        self.known_site, self.first, self.fold = known_site, first, fold
 
     def sequences(self, part: str) -> Sequences:
         return self.part(part).sequences
 
     def parts(self) -> Mapping[str, SequenceSet]:
         read = dict(self.read())
+        if self.fold is not None:
+            read = folded(read, self.fold)
         if self.first is not None:
             rows = np.unique(np.linspace(0, len(read["train"]) - 1, self.first).astype(int))  # both classes, if sorted
             read["train"] = read["valid"] = take(read["train"], rows)
@@ -125,13 +130,14 @@ class CardPromoters(PromoterData):
         num_workers: int = 0,
         seed: int = 0,
         first: int | None = None,
+        fold: int | None = None,
     ):
-        super().__init__(batch_size, num_workers, seed, known_site, first)
+        super().__init__(batch_size, num_workers, seed, known_site, first, fold)
         self.card, self.files, self.negatives = card, dict(files), negatives
 
     @classmethod
     def problems(cls, card: str, files: Mapping[str, str], negatives: str = "given", **arguments: Any) -> list[str]:
-        if wrong := super().problems(**arguments):
+        if wrong := super().problems(**arguments) + fold_problems(arguments.get("fold")):
             return wrong
         try:
             found = load_card(card)
@@ -202,8 +208,9 @@ class OwnSequences(PromoterData):
         num_workers: int = 0,
         seed: int = 0,
         first: int | None = None,
+        fold: int | None = None,
     ):
-        super().__init__(batch_size, num_workers, seed, known_site, first)
+        super().__init__(batch_size, num_workers, seed, known_site, first, fold)
         self.positives, self.negatives, self.genome, self.width = positives, negatives, genome, width
 
     @classmethod
@@ -219,6 +226,7 @@ class OwnSequences(PromoterData):
             *super().problems(**arguments),
             *own_file_problems(positives, negatives, genome, width, cls.not_files),
             *site_problems(arguments.get("known_site")),
+            *fold_problems(arguments.get("fold")),
         ]
 
     def read(self) -> Mapping[str, Sequences]:

@@ -21,6 +21,7 @@ from zoo.domain.scoreboard import scoreboard
 from zoo.run import console, tracking
 from zoo.run.files import write_bytes, write_text
 from zoo.run.folder import RunFolder, load_weights
+from zoo.run.interrupt import signals_kept
 from zoo.run.metrics_log import write_out
 from zoo.run.report import RunSummary, render_report
 
@@ -38,7 +39,8 @@ def finish(
     """Score and explain the best epoch, and write everything a person reads."""
     load_weights(module, run.best_checkpoint())
     module.eval()
-    trainer.test(module, data, verbose=False)
+    with signals_kept():
+        trainer.test(module, data, verbose=False)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # else every metric of the one that goes on would wait for the rest
     if not trainer.is_global_zero:

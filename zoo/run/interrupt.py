@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,17 @@ class Interrupted(Exception):
     @property
     def exit_code(self) -> int:
         return 128 + self.number
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Lightning leaves its own SIGTERM handler behind, which would make all that comes after deaf to it."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class SaveOnInterrupt(pl.Callback):
