@@ -20,6 +20,7 @@ from zoo.genomics.sequences import Sequences, one_hot
 from zoo.genomics.split import kmers
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # scikit-learn's C: the inverse of the L2 penalty
+LARGE = 20_000  # training sequences, from which on liblinear takes minutes where the labels say little
 Features = Callable[[Sequences], csr_matrix]
 
 
@@ -71,9 +72,10 @@ def _counts(sequences: Sequences, k: int, canonical: bool) -> csr_matrix:
 
 def _regress(train: Sequences, validation: Sequences, test: Sequences, features: Features) -> NDArray[np.float64]:
     inputs, held_out = features(train), features(validation)
+    solver = "liblinear" if len(train) <= LARGE else "lbfgs"
     best_loss, best = np.inf, None
     for strength in STRENGTHS:
-        model = LogisticRegression(C=strength, solver="liblinear", random_state=0).fit(inputs, train.labels)
+        model = LogisticRegression(C=strength, solver=solver, random_state=0, max_iter=200).fit(inputs, train.labels)
         loss = log_loss(validation.labels, model.predict_proba(held_out)[:, 1], labels=[0, 1])
         if loss < best_loss:
             best_loss, best = loss, model
