@@ -55,8 +55,10 @@ def test_a_run_finds_its_files_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py"])
     words("motifs", tmp_path)
-    main(["experiment=motifs", "data.positives=my.fa", *QUICK, f"hydra.run.dir={tmp_path / 'run'}"])
-    assert RunFolder.open(tmp_path / "run").config().data.positives == str(tmp_path / "my.fa")
+    main(["experiment=motifs", "data.positives=my.fa", "data.negatives=shuffled", *QUICK,
+          f"hydra.run.dir={tmp_path / 'run'}"])  # fmt: skip
+    config = RunFolder.open(tmp_path / "run").config()
+    assert config.data.positives == str(tmp_path / "my.fa") and config.data.negatives == "shuffled"
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -187,6 +187,15 @@ def test_whiskers_share_a_scale_that_an_outlier_does_not_squeeze():
     assert majority.whisker is None and majority.interval == "[0.000, 0.000]"
 
 
+def test_two_rows_far_apart_have_a_scale():
+    """Their median lies between them, near to neither."""
+    frame = pd.DataFrame(
+        {"model": ["a", "b"], "auroc": [0.5, 0.99], "auroc_low": [0.48, 0.98], "auroc_high": [0.52, 1]}
+    )
+    (_, first), (_, second) = grid(Table("t", "t", frame)).rows
+    assert first.whisker is not None and first.text == "0.500" and second.text == "0.990"
+
+
 def test_missing_values_booleans_and_long_tables():
     frame = pd.DataFrame({"a": [None, True], "b": pd.array([1, None], dtype="Int64")})
     assert [[cell.text for cell in row] for row in grid(Table("t", "t", frame)).rows] == [["–", "1"], ["yes", "–"]]

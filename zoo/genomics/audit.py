@@ -27,7 +27,7 @@ from zoo.genomics.audit_pictures import profile
 from zoo.genomics.baselines import position_regression
 from zoo.genomics.copies import SHARED, Copies, copies
 from zoo.genomics.fixed_words import MIN_SHARE, FixedWord, K, fixed_table, fixed_words, telling
-from zoo.genomics.sequences import UNKNOWN, Sequences, join, take
+from zoo.genomics.sequences import UNKNOWN, Sequences, gc_content, join, take
 
 MIN_CLASS = 10  # held-out sequences of each class; fewer bound nothing
 
@@ -84,13 +84,6 @@ def audit(train: Sequences, valid: Sequences, test: Sequences) -> Insight:
     )
     values = {f"{f.check.replace(' ', '_').replace(',', '')}/auroc": f.score.auroc for f in found if f.score}
     return Insight(findings_headline(found), tuple(tables), figures, scores=values)
-
-
-def gc_content(sequences: Sequences) -> Float[np.ndarray, " n"]:
-    """Share of G and C among the known bases."""
-    known = sequences.codes < UNKNOWN
-    strong = (sequences.codes == 1) | (sequences.codes == 2)
-    return strong.sum(1) / np.maximum(known.sum(1), 1)
 
 
 def _length(sequences: Sequences) -> Float[np.ndarray, " n"]:

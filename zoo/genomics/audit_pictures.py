@@ -8,17 +8,13 @@ from matplotlib.axes import Axes
 
 from zoo.domain.png import BLUE, GREY, ORANGE, png
 from zoo.genomics.fixed_words import class_difference
-from zoo.genomics.sequences import UNKNOWN, Sequences
+from zoo.genomics.sequences import Sequences, gc_content
 
 
 def profile(positive: Sequences, negative: Sequences, aligned: bool) -> bytes:
     """GC content and, where lengths differ, length, else the difference at each place."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(8.4, 2.6), width_ratios=(1, 1.9), layout="constrained")
-    share = [
-        ((s.codes == 1) | (s.codes == 2)).sum(1) / np.maximum((s.codes < UNKNOWN).sum(1), 1)
-        for s in (positive, negative)
-    ]
-    _histograms(left, *share, np.linspace(0, 1, 41), "GC content")
+    _histograms(left, gc_content(positive), gc_content(negative), np.linspace(0, 1, 41), "GC content")
     if aligned:
         _difference(right, positive, negative)
     else:

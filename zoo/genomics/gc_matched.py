@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 
 from zoo.domain.errors import InputError
 from zoo.genomics.intervals import Intervals
-from zoo.genomics.sequences import Sequences, from_strings
+from zoo.genomics.motifs import BASES
+from zoo.genomics.sequences import Sequences, from_strings, gc_content
 
 STEP = 0.02  # GC content is matched to this; wider for those that find nothing
 ROUNDS = 40
@@ -24,7 +25,7 @@ def gc_matched(positives: Sequences, taken: Intervals, genome: pyfaidx.Fasta, se
     """
     draw = np.random.default_rng(seed)
     places = _Places(genome, taken)
-    wanted = _gc(positives.strings())
+    wanted = gc_content(positives)
     texts: list[str | None] = [None] * len(positives)
     names = [""] * len(positives)
     for turn in range(ROUNDS):
@@ -35,8 +36,8 @@ def gc_matched(positives: Sequences, taken: Intervals, genome: pyfaidx.Fasta, se
         rows = np.tile(missing, DRAWS)
         chromosome, start = places.draw(positives.lengths[rows], draw)
         drawn = [places.text(c, a, n) for c, a, n in zip(chromosome, start, positives.lengths[rows], strict=True)]
-        fits = np.array(["N" not in text.upper() for text in drawn])
-        gc = np.where(fits, _gc(drawn), np.nan)
+        fits = np.array([set(text.upper()) <= set(BASES) for text in drawn])
+        gc = np.where(fits, gc_content(from_strings(drawn)), np.nan)
         for row, j in _matched(rows, wanted, gc, positives.lengths, step):
             if places.take(chromosome[j], int(start[j]), int(positives.lengths[row])):
                 texts[row] = drawn[j]
@@ -65,11 +66,6 @@ def _matched(
         if queue:
             pairs.append((queue.pop(), int(j)))
     return pairs
-
-
-def _gc(texts: list[str]) -> Float[np.ndarray, " n"]:
-    upper = [text.upper() for text in texts]
-    return np.array([(t.count("G") + t.count("C")) / max(1, len(t)) for t in upper])
 
 
 class _Places:

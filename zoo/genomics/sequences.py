@@ -87,6 +87,12 @@ def one_hot(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.eye(PAD + 1, 4, dtype=np.float32)[codes]
 
 
+def gc_content(sequences: Sequences) -> NDArray[np.float64]:
+    """float [N]: share of G and C among the known bases, 0 where there are none."""
+    strong = (sequences.codes == 1) | (sequences.codes == 2)
+    return strong.sum(axis=1) / np.maximum((sequences.codes < UNKNOWN).sum(axis=1), 1)
+
+
 def reverse_complement(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """codes [N, L] -> the other strand, read 5' to 3'; padding stays at the end of each row."""
     lengths = (codes != PAD).sum(axis=1, keepdims=True)

@@ -41,9 +41,9 @@ def audit(words: list[str], output: Path | None = None) -> None:
     data = build(cfg.data)
     data.setup()
     found = data.audit()
+    page = _page(cfg, " ".join(["zoo", "audit", *map(shlex.quote, words)]), found)
     write_insight(folder, found)
-    typed = " ".join(["zoo", "audit", *map(shlex.quote, words)])
-    write_text(folder / "report.html", _page(cfg, typed, found))
+    write_text(folder / "report.html", page)
     for table in found.tables:
         console.table(f"\n{table.title}", table.frame[[c for c in table.frame if c != "verdict"]].head(15))
     console.say("\n" + found.headline)

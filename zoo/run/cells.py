@@ -168,7 +168,7 @@ def _scale(rows: list, signed: bool) -> tuple[float, float]:
     rows = [row for row in rows if all(_is_number(part) and math.isfinite(part) for part in row) and row[1] < row[2]]
     if not rows:
         return 0.0, 0.0
-    middle = statistics.median(value for value, _, _ in rows)
+    middle = statistics.median_low(value for value, _, _ in rows)  # of a row: one at least is near
     reach = 4 * max(high - low for _, low, high in rows)
     near = [row for row in rows if abs(row[0] - middle) <= reach]
     ends = [end for _, low, high in near for end in (low, high)] + ([0.0] if signed else [])
