@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import torch
@@ -70,3 +71,27 @@ def batch(seed: int = 0, lengths: tuple[int, ...] = (19, 7, 2), masks: bool = Tr
     if masks:
         ids[0, 3], ids[0, 9], ids[1, 2] = MASK, MASK, MASK
     return ids
+
+
+# ---- Nucleotide Transformer, as its authors publish it
+
+K = 3  # bases a token; published models have 6, one has 3
+ITS_SHAPE = [
+    f"backbone.dim={D}", f"backbone.depth={DEPTH}", f"backbone.num_heads={HEADS}", f"backbone.mlp_ratio={HIDDEN / D}",
+    "backbone.eps=1e-5", f"backbone.positions.head_dim={D // HEADS}", f"model.embedding.k={K}",
+]  # fmt: skip
+
+
+def vocabulary(k: int = K) -> list[str]:
+    """Of a Nucleotide Transformer, in the authors' order of letters, which is not ours."""
+    special = ["<unk>", "<pad>", "<mask>", "<cls>", "<eos>", "<bos>"]
+    return special + ["".join(letters) for letters in itertools.product("ATCG", repeat=k)] + list("ATCGN")
+
+
+def published(folder: Path, family: str) -> EsmForMaskedLM:
+    """A random Nucleotide Transformer with its vocabulary, as it would be downloaded; gives the model behind it."""
+    table = vocabulary()
+    model = reference(family, vocab_size=len(table), mask_token_id=2, eos_token_id=4)
+    saved(model, folder)
+    (folder / "vocab.txt").write_text("\n".join(table))
+    return model

@@ -154,7 +154,8 @@ def test_a_backbone_built_elsewhere_is_held_against_the_shape(tmp_path):
         assert shape.misfits(shape.backbone()) == []
     shape = EsmShape.of(Checkpoint.open(tmp_path / "nt_v2"))
     assert shape.misfits(UniformBackbone(D, 2, HEADS + 3, eps=1e-6)) == [
-        "depth=3", "num_heads=5", "mlp_ratio=2.25", "eps=1e-05", "_target_=GatedBackbone", "positions=StoredRotary",
+        "_target_=zoo.attention.backbone.GatedBackbone", "depth=3", "num_heads=5", "mlp_ratio=2.25", "eps=1e-05",
+        "positions._target_=zoo.attention.positions.StoredRotary", "positions.head_dim=8",
     ]  # fmt: skip
 
 

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from zoo.attention.backbone import GatedBackbone, UniformBackbone
+from zoo.attention.backbone import Backbone, GatedBackbone, UniformBackbone
 from zoo.attention.block import GatedMlp
 from zoo.attention.masked_lm import MaskedLM, TokenDropout
 from zoo.attention.positions import Learned, Normed, Positions, StoredRotary
@@ -107,31 +108,44 @@ class EsmShape:
             self.dim, self.depth, self.num_heads, self.hidden / self.dim, positions=positions, eps=self.eps
         )  # fmt: skip
 
-    def misfits(self, backbone: UniformBackbone) -> list[str]:
-        """What a backbone built elsewhere has otherwise: `name=value` as it should be. Shapes alone tell no heads."""
-        block = backbone.blocks[0]
-        mlp = block.mlp
-        gated = isinstance(mlp, GatedMlp)
-        positions = backbone.positions.inner if isinstance(backbone.positions, Normed) else backbone.positions
-        pairs = [
-            ("dim", backbone.dim, self.dim),
-            ("depth", len(backbone.blocks), self.depth),
-            ("num_heads", block.attention.num_heads, self.num_heads),
-            ("mlp_ratio", (mlp.down if gated else mlp[2]).in_features / backbone.dim, self.hidden / self.dim),
-            ("eps", block.norm1.eps, self.eps),
-            ("norm", "pre" if block.pre else "post", "pre"),
-            ("num_prefix", backbone.num_prefix, 0),
-            ("_target_", type(backbone).__name__, "GatedBackbone" if self.gated else "UniformBackbone"),
-            ("positions", type(positions).__name__, "StoredRotary" if self.places is None else "Learned"),
-            ("normed positions", isinstance(backbone.positions, Normed), self.norm_first),
-        ]  # fmt: skip
-        return [f"{name}={wanted:g}" if isinstance(wanted, float) else f"{name}={wanted}"
-                for name, found, wanted in pairs if found != wanted]  # fmt: skip
+    def misfits(self, backbone: Backbone) -> list[str]:
+        """What a backbone built from a config has otherwise: `name=value` as it should be. (The shapes of weights alone
+        would not tell heads, eps or the kind of norm.)"""
+        with torch.device("meta"):
+            wanted = arguments_of(self.backbone())
+        found = arguments_of(backbone)
+        return [f"{name}={value}" for name, value in wanted.items() if found.get(name) != value]
 
 
-def backbone_rules(shape: EsmShape, ours: str = "", theirs: str = "") -> list[Rule]:
-    """How the trunk's weights are called here and there; `ours` and `theirs` stand before each name."""
-    layer, block = f"{theirs}encoder.layer.{{i}}.", f"{ours}blocks.{{i}}."
+def arguments_of(backbone: Backbone) -> dict[str, Any]:
+    """What one would write in a config to get a backbone of this kind."""
+    block, positions = backbone.blocks[0], backbone.positions
+    last = block.mlp.down if isinstance(block.mlp, GatedMlp) else block.mlp[-1]
+    found = {
+        "_target_": _home(backbone),
+        "dim": backbone.dim,
+        "depth": len(backbone.blocks),
+        "num_heads": block.attention.num_heads,
+        "mlp_ratio": round(last.in_features / backbone.dim, 6),
+        "norm": "pre" if block.pre else "post",
+        "num_prefix": backbone.num_prefix,
+        "eps": block.norm1.eps,
+        "positions._target_": _home(positions),
+    }
+    if isinstance(positions, Learned):
+        found["positions.length"] = positions.table.shape[1]
+    if isinstance(positions, StoredRotary):
+        found["positions.head_dim"] = 2 * len(positions.frequency)
+    return found
+
+
+def _home(part: nn.Module) -> str:
+    return f"{type(part).__module__}.{type(part).__qualname__}"
+
+
+def backbone_rules(shape: EsmShape, ours: str) -> list[Rule]:
+    """How the trunk's weights are called there and here; `ours` stands before each of our names."""
+    layer, block = "encoder.layer.{i}.", f"{ours}blocks.{{i}}."
     parts = [f"{layer}attention.self.{part}.{{p}}" for part in ("query", "key", "value")]
     up, down = ("up", "down") if shape.gated else ("0", "2")
     inner = f"{ours}positions.inner" if shape.norm_first else f"{ours}positions"
@@ -143,22 +157,22 @@ def backbone_rules(shape: EsmShape, ours: str = "", theirs: str = "") -> list[Ru
         Rule(f"{block}norm2.{{p}}", f"{layer}LayerNorm.{{p}}"),
         Rule(f"{block}mlp.{up}.{{p}}", f"{layer}intermediate.dense.{{p}}"),
         Rule(f"{block}mlp.{down}.{{p}}", f"{layer}output.dense.{{p}}"),
-        Rule(f"{ours}norm.{{p}}", f"{theirs}encoder.emb_layer_norm_after.{{p}}"),
-        Rule(f"{inner}.frequency", f"{theirs}{turned}"),
-        Rule(f"{inner}.frequency", f"{theirs}encoder.layer.0.attention.self.{turned}"),  # transformers before 5,
-        Rule(f"{inner}.frequency", f"{theirs}encoder.layer.*.attention.self.{turned}"),  # and what 5 writes for it
+        Rule(f"{ours}norm.{{p}}", "encoder.emb_layer_norm_after.{p}"),
+        Rule(f"{inner}.frequency", turned),
+        Rule(f"{inner}.frequency", f"encoder.layer.0.attention.self.{turned}"),  # transformers before 5,
+        Rule(f"{inner}.frequency", f"encoder.layer.*.attention.self.{turned}"),  # and what 5 writes for it
         # Row pad_id + 1 is the first place; the rows before it are never read.
         Rule(
             f"{inner}.table",
-            f"{theirs}embeddings.position_embeddings.weight",
+            "embeddings.position_embeddings.weight",
             made=lambda table: table[None, shape.pad_id + 1 :],
         ),
-        Rule(f"{ours}positions.norm.{{p}}", f"{theirs}embeddings.layer_norm.{{p}}"),
+        Rule(f"{ours}positions.norm.{{p}}", "embeddings.layer_norm.{p}"),
     ]
 
 
 # Known and not wanted: counters, the frequencies of each layer (all are the first's), a pooler that masked language
-# modelling never trained, and the contact head, which `zoo.proteins` reads by itself.
+# modelling never trained, and the contact head, which is read by itself.
 LEFT_OUT = (
     "embeddings.position_ids",
     "encoder.layer.*.attention.self.rotary_embeddings.inv_freq",

@@ -20,8 +20,7 @@ from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
 from zoo.genomics.batch import Batch, input_loader, reverse_complement
-from zoo.genomics.embed import PAD, UNKNOWN, Embedding, Tokens
-from zoo.genomics.motifs import spell
+from zoo.genomics.embed import PAD, Embedding, Tokens
 from zoo.genomics.sources import explained, regressions, without_train_overlap
 
 
@@ -90,10 +89,8 @@ class PromoterDetector(DomainModule):
 
     def token_names(self, batch: Batch) -> list[list[str]]:
         """The bases that a token stands at."""
-        front, stride = [f"class {i + 1}" for i in range(self.backbone.num_prefix)], self.embedding.stride
-        words = spell(batch.codes.clamp(max=UNKNOWN).cpu().numpy())
-        lengths = (batch.codes != PAD).sum(1).tolist()
-        return [front + [w[i : i + stride] for i in range(0, n, stride)] for w, n in zip(words, lengths, strict=True)]
+        front = [f"class {i + 1}" for i in range(self.backbone.num_prefix)]
+        return [front + names for names in self.embedding.names(batch.codes)]
 
     def new_metrics(self) -> MetricCollection:
         return MetricCollection(

@@ -10,10 +10,17 @@ from zoo.run.instantiate import resolve_target
 
 
 def absolute_files(cfg: DictConfig) -> None:
-    """Makes the paths of a person's files absolute, in place: the arguments that a class names in `files`."""
-    for node in cfg.values():
-        if not isinstance(node, DictConfig) or "_target_" not in node:
+    """Makes the paths of a person's files absolute, in place: the arguments that a class names in `files`.
+
+    What does not exist is left as it is: published weights may be named as they are called on the hub.
+    """
+    for node in [cfg, *cfg.values()]:
+        if not isinstance(node, DictConfig):
+            continue
+        if node is not cfg:
+            absolute_files(node)
+        if "_target_" not in node:
             continue
         for key in getattr(resolve_target(node["_target_"]), "files", ()):
-            if isinstance(path := OmegaConf.select(node, key), str):
+            if isinstance(path := OmegaConf.select(node, key), str) and Path(path).expanduser().exists():
                 node[key] = str(Path(path).expanduser().absolute())
