@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 import torch
 from esm_checkpoints import DEPTH, HEADS, HIDDEN, ITS_SHAPE, PLACES, D, K, published, vocabulary
+from omegaconf import OmegaConf
 
 from zoo.attention import StoredRotary, UniformBackbone
+from zoo.attention.esm import EsmShape
 from zoo.attention.pretrained import Checkpoint, WeightsError
 from zoo.domain.optim import AdamW
 from zoo.genomics.attribution import attention_evidence, logits
@@ -25,6 +27,8 @@ from zoo.genomics.nucleotide_transformer import StartFromNucleotideTransformer, 
 from zoo.genomics.sequences import from_strings
 from zoo.run import cli
 from zoo.run.folder import RunFolder
+from zoo.run.instantiate import build
+from zoo.run.paths import conf_dir
 from zoo.run.train import main
 
 TEXTS = ["ACGTTGACCATGCATTACGGA", "GGATCNACGTA", "TTGACCA", "NN", "ACGTTN"]
@@ -141,6 +145,29 @@ def test_what_does_not_fit_is_said(tmp_path, change, said):
 
 
 # ---- by config, from end to end
+
+V1_500M = {
+    "emb_layer_norm_before": False, "hidden_size": 1280, "intermediate_size": 5120, "layer_norm_eps": 1e-12,
+    "mask_token_id": 2, "max_position_embeddings": 1002, "model_type": "esm", "num_attention_heads": 20,
+    "num_hidden_layers": 24, "pad_token_id": 1, "position_embedding_type": "absolute", "tie_word_embeddings": False,
+    "token_dropout": True, "vocab_size": 4105,
+}  # fmt: skip
+V2_50M = {
+    "add_bias_fnn": False, "emb_layer_norm_before": False, "hidden_size": 512, "intermediate_size": 2048,
+    "layer_norm_eps": 1e-12, "mask_token_id": 2, "max_position_embeddings": 2050, "num_attention_heads": 16,
+    "num_hidden_layers": 12, "pad_token_id": 1, "position_embedding_type": "rotary", "tie_word_embeddings": False,
+    "token_dropout": False, "vocab_size": 4107,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "config"), [("v1", V1_500M), ("v2", V2_50M)])
+def test_shipped_backbones_have_the_published_shapes(name, config, tmp_path):
+    """The two configs as their authors published them."""
+    shape = EsmShape.of(Checkpoint("published", tmp_path, {}, config))
+    loaded = OmegaConf.load(conf_dir() / "backbone" / f"nucleotide_transformer_{name}.yaml")
+    with torch.device("meta"):
+        assert shape.misfits(build(OmegaConf.create({"backbone": loaded}).backbone)) == []
+
 
 SMALL = [
     "experiment=nucleotide_transformer", "data=planted_promoters", "data.num_sequences=200", "data.batch_size=32",
