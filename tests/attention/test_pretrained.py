@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from zoo.attention import UniformBackbone
 from zoo.attention.pretrained import Checkpoint, WeightsError
 from zoo.attention.renaming import Rule, fill
 
@@ -179,3 +180,30 @@ def test_half_precision_becomes_the_models_own():
     module = nn.Linear(3, 2, bias=False)
     fill(module, {"w": torch.full((2, 3), 0.5, dtype=torch.float16)}, [Rule("weight", "w")])
     assert module.weight.dtype == torch.float32 and (module.weight == 0.5).all()
+
+
+@torch.no_grad()
+def test_timms_vision_transformer_comes_through_the_same_door(tmp_path):
+    """Blocks and last norm; the patches are an embedding's business."""
+    from timm.models.vision_transformer import VisionTransformer
+
+    torch.manual_seed(0)
+    theirs = VisionTransformer(img_size=32, embed_dim=40, depth=3, num_heads=5, mlp_ratio=2.25, num_classes=7).eval()
+    for p in theirs.parameters():
+        p.add_(torch.randn(p.shape) * 0.1)
+    torch.save({"model": theirs.state_dict()}, tmp_path / "vit.pth")
+    ours = UniformBackbone(40, 3, 5, 2.25, eps=1e-6).eval()
+    block = "blocks.{i}."
+    rules = [
+        Rule(block + "norm{j}.{p}", block + "norm{j}.{p}"),
+        Rule(block + "attention.qkv.{p}", block + "attn.qkv.{p}"),
+        Rule(block + "attention.out.{p}", block + "attn.proj.{p}"),
+        Rule(block + "mlp.0.{p}", block + "mlp.fc1.{p}"),
+        Rule(block + "mlp.2.{p}", block + "mlp.fc2.{p}"),
+        Rule("norm.{p}", "norm.{p}"),
+    ]
+    elsewhere = ["cls_token", "pos_embed", "patch_embed.*", "head.*"]
+    fitted = fill(ours, Checkpoint.open(tmp_path / "vit.pth").weights, rules, elsewhere)
+    assert len(fitted.filled) == 38 and len(fitted.left_out) == 6 and fitted.stayed == []
+    x = torch.randn(3, 11, 40)
+    torch.testing.assert_close(ours(x).tokens, theirs.norm(theirs.blocks(x)), atol=1e-5, rtol=0)

@@ -53,23 +53,23 @@ class EsmShape:
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> EsmShape:
         """Raises WeightsError if there is no config, or one of another family."""
-        config = checkpoint.config
-        kind = config.get("model_type", "esm")  # Nucleotide Transformer v2 names none
-        if not config or kind != "esm" or config.get("is_folding_model") or config.get("is_decoder"):
-            found = (
-                f"one of {kind!r}"
-                if config and kind != "esm"
-                else "a folding or decoding model's"
-                if config
-                else "none"
-            )
+        if wrong := cls._foreign(checkpoint.config):
             raise WeightsError(
-                f"{checkpoint.source}: expected a config.json of an ESM model beside the weights, got {found}"
+                f"{checkpoint.source}: expected a config.json of an ESM model beside the weights, got {wrong}"
             )
         try:
-            return cls._read(config)
+            return cls._read(checkpoint.config)
         except KeyError as error:
             raise WeightsError(f"{checkpoint.source}: config.json does not say {error.args[0]}") from error
+
+    @staticmethod
+    def _foreign(config: Mapping[str, Any]) -> str | None:
+        if not config:
+            return "none"
+        if (kind := config.get("model_type", "esm")) != "esm":  # Nucleotide Transformer v2 names none
+            return f"one of {kind!r}"
+        folds = config.get("is_folding_model") or config.get("is_decoder")
+        return "a folding or decoding model's" if folds else None
 
     @classmethod
     def _read(cls, config: Mapping[str, Any]) -> EsmShape:
@@ -77,7 +77,6 @@ class EsmShape:
         if positions not in ("absolute", "rotary"):
             raise WeightsError(f"position_embedding_type: expected absolute or rotary, got {positions!r}")
         pad = config["pad_token_id"]
-        rope = config.get("rope_parameters") or {}
         return cls(
             vocabulary=config["vocab_size"],
             dim=config["hidden_size"],
@@ -88,7 +87,7 @@ class EsmShape:
             pad_id=pad,
             mask_id=config["mask_token_id"],
             places=config["max_position_embeddings"] - pad - 1 if positions == "absolute" else None,
-            base=config.get("rope_theta") or rope.get("rope_theta") or 10_000.0,
+            base=config.get("rope_theta", 10_000.0),
             norm_first=bool(config.get("emb_layer_norm_before")),
             token_dropout=bool(config.get("token_dropout")),
             gated=config.get("add_bias_fnn") is False,

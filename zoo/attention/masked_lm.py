@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from zoo.attention.backbone import Backbone, Encoded
 from zoo.attention.masks import Padding
 
+MASKED_IN_TRAINING = 0.15 * 0.8  # the share of tokens that ESM saw as mask tokens
+
 
 class KeptAsGiven(nn.Module):
     """What happens to embedded tokens before the backbone: nothing."""
@@ -29,7 +31,7 @@ class TokenDropout(KeptAsGiven):
     At inference too: a sequence without mask tokens is scaled by 1 - `trained`, the share that training masked.
     """
 
-    def __init__(self, mask_id: int, trained: float = 0.15 * 0.8):
+    def __init__(self, mask_id: int, trained: float = MASKED_IN_TRAINING):
         super().__init__()
         self.mask_id, self.trained = mask_id, trained
 
@@ -44,8 +46,7 @@ class TokenDropout(KeptAsGiven):
 class MaskedLM(nn.Module):
     """Embedding, token dropout, the shared backbone, and a head: linear, GELU, LayerNorm, linear to the vocabulary.
 
-    pad_id: the token that stands where a sequence of the batch has ended. `tie` makes the last layer read with the
-    embedding's own table, and only then do the two share their weights.
+    pad_id: the token that stands where a sequence of the batch has ended.
     """
 
     def __init__(
@@ -58,11 +59,10 @@ class MaskedLM(nn.Module):
         nn.init.trunc_normal_(self.table.weight, std=0.02)
         self.dropout = KeptAsGiven() if dropout is None else dropout
         self.backbone = backbone
-        self.head = nn.Sequential(
-            nn.Linear(dim, dim), nn.GELU(), nn.LayerNorm(dim, eps), nn.Linear(dim, vocabulary)
-        )  # fmt: skip
+        self.head = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.LayerNorm(dim, eps), nn.Linear(dim, vocabulary))
 
     def tie(self) -> MaskedLM:
+        """The last layer and the embedding share one table."""
         self.head[-1].weight = self.table.weight
         return self
 

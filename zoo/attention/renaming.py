@@ -9,7 +9,7 @@ half fits is a wrong model that looks right.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -18,14 +18,14 @@ from torch import Tensor, nn
 
 from zoo.attention.pretrained import WeightsError
 
-BLANKS = {r"\{i\}": r"(?P<i>\d+)", r"\{p\}": r"(?P<p>weight|bias)"}
+BLANKS = {r"\{i\}": r"(?P<i>\d+)", r"\{j\}": r"(?P<j>\d+)", r"\{p\}": r"(?P<p>weight|bias)"}
 MOST_NAMED = 4  # of one kind of mistake
 
 
 class Rule:
     """`ours` is made of `theirs`, joined along the first axis in this order, and then `made`.
 
-    In names, {i} stands for a number and {p} for weight or bias, the same on both sides.
+    In names, {i} and {j} stand for numbers and {p} for weight or bias, the same on both sides.
     """
 
     def __init__(self, ours: str, *theirs: str, made: Callable[[Tensor], Tensor] | None = None):
@@ -38,6 +38,13 @@ class Rule:
         """The names of theirs that our tensor `name` is made of; None if the rule is not about it."""
         found = self.ours.fullmatch(name)
         return None if found is None else [t.format(**found.groupdict()) for t in self.theirs]
+
+    def value(self, parts: list[Tensor]) -> Tensor:
+        """Of our tensor. Parts that cannot be joined give an empty one, which has no shape of ours."""
+        if len({part.shape[1:] for part in parts}) > 1:
+            return torch.empty(0)
+        joined = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return joined if self.made is None else self.made(joined)
 
 
 @dataclass(frozen=True)
@@ -53,8 +60,8 @@ def fill(
     module: nn.Module,
     weights: Mapping[str, Tensor],
     rules: Iterable[Rule],
-    left_out: Iterable[str] = (),
-    stays: Iterable[str] = (),
+    left_out: Sequence[str] = (),
+    stays: Sequence[str] = (),
     source: str = "the checkpoint",
 ) -> Fitted:
     """Gives every parameter and saved buffer of `module` its value from `weights`.
@@ -65,34 +72,52 @@ def fill(
 
     Raises WeightsError: one sentence that lists what is missing, what is not used and which shapes differ.
     """
-    rules, left_out, stays = list(rules), tuple(left_out), tuple(stays)
-    missing, odd, filled, values, spoken_of = [], [], {}, {}, set()
-    for name, tensor in tensors_of(module).items():
-        asked = [found for rule in rules if (found := rule.sources(name)) is not None]
-        made = next(((s, r) for r in rules if (s := r.sources(name)) is not None and weights.keys() >= set(s)), None)
-        if made is None:
-            if not any(fnmatchcase(name, pattern) for pattern in stays):
-                missing += [s for s in asked[0] if s not in weights] if asked else [f"{name} (ours)"]
-                spoken_of |= set(asked[0] if asked else ())
-            continue
-        sources, rule = made
-        value = _joined([weights[s] for s in sources])
-        value = value if rule.made is None or value is None else rule.made(value)
-        if value is None or value.shape != tensor.shape:
-            shapes = " + ".join(_shape(weights[s]) for s in sources)
-            odd.append(f"{sources[0]} is {shapes} where the model has {_shape(tensor)}")
-        filled[name], values[name] = sources, value
-    used = {s for sources in filled.values() for s in sources}
-    rest = [name for name in weights if name not in used | spoken_of]
-    unknown = [name for name in rest if not any(fnmatchcase(name, pattern) for pattern in left_out)]
-    if mistakes := [*_listed("it lacks", missing), *_listed("it holds what the model has no place for:", unknown),
-                    *_listed("", odd)]:  # fmt: skip
+    rules = list(rules)
+    found = {name: _made(name, rules, weights) for name in tensors_of(module)}
+    filled = {name: (made, sources) for name, (made, sources) in found.items() if made is not None}
+    stayed = [name for name in found if name not in filled]
+    missing = [name for name in stayed if not _matches(name, stays)]
+    asked = {source for name in missing for source in found[name][1]} | {s for _, made in filled.values() for s in made}
+    rest = [name for name in weights if name not in asked]
+    mistakes = [
+        *_listed("it lacks", [s for name in missing for s in _lacking(name, found[name][1], weights)]),
+        *_listed("it holds what the model has no place for:", [n for n in rest if not _matches(n, left_out)]),
+        *_listed("", list(_odd_shapes(module, filled, weights))),
+    ]
+    if mistakes:
         raise WeightsError(f"{source} does not fit the model: {'; '.join(mistakes)}")
     with torch.no_grad():
         for name, tensor in tensors_of(module).items():
-            if name in values:
-                tensor.copy_(values[name])
-    return Fitted(filled, rest, [name for name in tensors_of(module) if name not in filled])
+            if name in filled:
+                tensor.copy_(filled[name][0])
+    return Fitted({name: sources for name, (_, sources) in filled.items()}, rest, stayed)
+
+
+def _made(name: str, rules: list[Rule], weights: Mapping[str, Tensor]) -> tuple[Tensor | None, list[str]]:
+    """(the value for our tensor `name`, its sources); without a value, the sources that the first rule asked for."""
+    about = [(rule, sources) for rule in rules if (sources := rule.sources(name)) is not None]
+    for rule, sources in about:
+        if weights.keys() >= set(sources):
+            return rule.value([weights[source] for source in sources]), sources
+    return None, about[0][1] if about else []
+
+
+def _lacking(name: str, sources: list[str], weights: Mapping[str, Tensor]) -> list[str]:
+    return [source for source in sources if source not in weights] or [f"{name} (ours)"]
+
+
+def _odd_shapes(
+    module: nn.Module, filled: Mapping[str, tuple[Tensor, list[str]]], weights: Mapping[str, Tensor]
+) -> Iterator[str]:
+    for name, tensor in tensors_of(module).items():
+        if name in filled and filled[name][0].shape != tensor.shape:
+            sources = filled[name][1]
+            theirs = " + ".join(_shape(weights[source]) for source in sources)
+            yield f"{sources[0]} is {theirs} where the model has {_shape(tensor)}"
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
@@ -103,12 +128,6 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
             seen.add(id(tensor))
             found[name] = tensor
     return found
-
-
-def _joined(parts: list[Tensor]) -> Tensor | None:
-    if len({part.shape[1:] for part in parts}) > 1:
-        return None
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _shape(tensor: Tensor) -> str:

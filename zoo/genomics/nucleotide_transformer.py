@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from zoo.attention.esm import STAYS, EsmShape, backbone_rules, left_out, named_weights
-from zoo.attention.masked_lm import TokenDropout
+from zoo.attention.masked_lm import MASKED_IN_TRAINING
 from zoo.attention.pretrained import Checkpoint, WeightsError
 from zoo.attention.renaming import Rule, fill
 from zoo.domain.start import StartFrom
@@ -39,7 +39,7 @@ class StartFromNucleotideTransformer(StartFrom):
             raise WeightsError(f"{checkpoint.source} has another shape than the model: give {wanted}")
         rows = vocabulary_rows(checkpoint.folder / "vocab.txt", module.embedding.k)
         # Without mask tokens, token dropout is a constant, which the table can carry.
-        scale = 1 - TokenDropout(shape.mask_id).trained if shape.token_dropout else 1.0
+        scale = 1 - MASKED_IN_TRAINING if shape.token_dropout else 1.0
 
         def in_our_order(table: Float[Tensor, "V D"]) -> Float[Tensor, "words D"]:
             if int(rows.max()) >= len(table):
