@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from esm_checkpoints import DEPTH, HEADS, reference, saved
+from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 from transformers import EsmTokenizer
 from transformers.models.esm.modeling_esm import average_product_correct, symmetrize
@@ -194,6 +195,15 @@ def test_a_checkpoint_that_cannot_be_used_is_said(tmp_path):
         EsmProteins.load(tmp_path)
     (tmp_path / "vocab.txt").write_text("<cls>\n<pad>\nAAA\nAAC")
     with pytest.raises(InputError, match=r"is no alphabet of proteins: it lacks <eos>, <unk>, A, C"):
+        EsmProteins.load(tmp_path)
+
+
+def test_a_regression_over_other_heads_is_said(tmp_path):
+    saved(reference("esm2"), tmp_path)
+    weights = dict(Checkpoint.open(tmp_path).weights)
+    weights["esm.contact_head.regression.weight"] = torch.zeros(1, 12)
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="its contact regression is over 12 heads, the model has 3 x 5"):
         EsmProteins.load(tmp_path)
 
 

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from zoo.attention import Observer, observe
+from zoo.attention.esm import PREFIX
 from zoo.attention.masked_lm import MaskedLM
 from zoo.attention.pretrained import Checkpoint, WeightsError
 
@@ -39,7 +40,7 @@ class ContactRegression:
     @classmethod
     def of(cls, checkpoint: Checkpoint, layers: int, heads: int) -> ContactRegression | None:
         """The one in a checkpoint, if there is one."""
-        weights = checkpoint.without_prefix("esm.")
+        weights = checkpoint.without_prefix(PREFIX)
         if WEIGHT not in weights or BIAS not in weights:
             return None
         weight = weights[WEIGHT].float()
@@ -100,7 +101,8 @@ def contact_maps(
     model: MaskedLM, ids: Int[Tensor, "B n"], residue: Bool[Tensor, "B n"], regression: ContactRegression
 ) -> Float[Tensor, "B n n"]:
     """The probability of a contact, meaningful where both tokens are residues. `model` in eval mode."""
-    weight = regression.weight.to(model.table.weight)
+    kind = model.table.weight
+    weight = regression.weight.to(kind.device, torch.promote_types(kind.dtype, torch.float32))
     with observe(model, seen := WeightedMap(residue, weight)):
         model.encode(ids)
     r = seen.sums
