@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from esm_checkpoints import ITS_SHAPE, published
 from realdata import MIRROR, real
 
 from zoo.run.folder import RunFolder
@@ -18,6 +19,7 @@ from zoo.run.train import SUPPLIED, main
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 NEEDS = {
     "jund": "gue-mouse-jund",
+    "nucleotide_transformer": "gue-prom300-tata",
     "promoter_tata": "gue-prom300-tata",
     "promoter_tata_shuffled": "gue-prom300-tata",
     "ctcf": "chip-ctcf-gm12878",
@@ -33,6 +35,9 @@ def words(name: str, folder: Path) -> list[str]:
         draw = random.Random(0)
         fasta.write_text("".join(f">s{i}\n{''.join(draw.choices('ACGT', k=60 + i % 9))}\n" for i in range(80)))
         return [f"experiment={name}", f"data.positives={fasta}"]
+    if name == "nucleotide_transformer":
+        published(folder / "weights", "nt_v2")
+        return [f"experiment={name}", f"callbacks.start.weights={folder / 'weights'}", *ITS_SHAPE]
     if name.startswith("promoter") and name not in NEEDS:
         return [f"experiment={name}", "data.num_sequences=200"]
     return [f"experiment={name}"]

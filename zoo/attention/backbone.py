@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint as recomputed
 
 from zoo.attention.attend import Attend
 from zoo.attention.bias import Bias
-from zoo.attention.block import Block, Mlp, SelfAttention
+from zoo.attention.block import Block, GatedMlp, Mlp, SelfAttention
 from zoo.attention.masks import Mask
 from zoo.attention.positions import Positions
 
@@ -95,7 +95,12 @@ class Backbone(nn.Module):
 
 
 class UniformBackbone(Backbone):
-    """`depth` equal blocks: what `conf/backbone/*.yaml` builds. Stochastic depth rises linearly to `drop_path`."""
+    """`depth` equal blocks: what `conf/backbone/*.yaml` builds. Stochastic depth rises linearly to `drop_path`.
+
+    eps: of the norms; published weights want the one that they were trained with.
+    """
+
+    mlp: type[Mlp | GatedMlp] = Mlp
 
     def __init__(
         self,
@@ -109,15 +114,17 @@ class UniformBackbone(Backbone):
         positions: Positions | None = None,
         num_prefix: int = 0,
         checkpoint: bool = False,
+        eps: float = 1e-5,
     ):
         blocks = [
             Block(
                 SelfAttention(dim, num_heads),
-                Mlp(dim, mlp_ratio),
+                self.mlp(dim, mlp_ratio),
                 dim,
                 norm,
                 dropout,
                 drop_path * i / max(1, depth - 1),
+                eps,
             )
             for i in range(depth)
         ]
@@ -126,3 +133,9 @@ class UniformBackbone(Backbone):
     @classmethod
     def problems(cls, dim: int, num_heads: int, **arguments: object) -> list[str]:
         return [] if dim % num_heads == 0 else [f"num_heads={num_heads} does not divide dim={dim}"]
+
+
+class GatedBackbone(UniformBackbone):
+    """The same with gated MLPs (Nucleotide Transformer v2)."""
+
+    mlp = GatedMlp

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from timm.layers import DropPath
 from torch import Tensor, nn
@@ -133,6 +134,19 @@ class Mlp(nn.Sequential):
         super().__init__(nn.Linear(dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
 
 
+class GatedMlp(nn.Module):
+    """(SiLU(x W) * x V) U, without biases: SwiGLU (Shazeer 2020, eq. 6). W and V are one projection, W first."""
+
+    def __init__(self, dim: int, ratio: float = 4.0):
+        super().__init__()
+        hidden = int(dim * ratio)
+        self.up, self.down = nn.Linear(dim, 2 * hidden, bias=False), nn.Linear(hidden, dim, bias=False)
+
+    def forward(self, x: Float[Tensor, "B n D"]) -> Float[Tensor, "B n D"]:
+        gate, value = self.up(x).chunk(2, dim=-1)
+        return self.down(F.silu(gate) * value)
+
+
 class Block(nn.Module):
     """Attention and MLP, each on a residual path.
 
@@ -145,7 +159,7 @@ class Block(nn.Module):
     def __init__(
         self,
         attention: SelfAttention,
-        mlp: Mlp,
+        mlp: Mlp | GatedMlp,
         dim: int,
         norm: Literal["pre", "post"] = "pre",
         dropout: float = 0.0,

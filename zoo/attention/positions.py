@@ -56,6 +56,25 @@ class Learned(Positions):
         return tokens + F.interpolate(self.table.mT, size=n, mode="linear").mT
 
 
+class Normed(Positions):
+    """A LayerNorm after the positions of `inner` were added, before the first block (BERT, ESM-1b)."""
+
+    def __init__(self, inner: Positions, dim: int, eps: float = 1e-5):
+        super().__init__()
+        self.inner, self.norm = inner, nn.LayerNorm(dim, eps)
+
+    def forward(self, tokens: Float[Tensor, "B n D"]) -> Float[Tensor, "B n D"]:
+        return self.norm(self.inner(tokens))
+
+    def rotation(
+        self, tokens: Float[Tensor, "B m D"], head_dim: int, prefix: int, places: Float[Tensor, "#B n axes"] | None
+    ) -> Rotation | None:
+        return self.inner.rotation(tokens, head_dim, prefix, places)
+
+    def bias(self, prefix: int) -> Bias | None:
+        return self.inner.bias(prefix)
+
+
 class LearnedGrid(nn.Module):
     """A learned vector for each place of a grid, interpolated to any other grid (bicubic, antialiased, by size).
 
@@ -114,11 +133,31 @@ class Rotary(Positions):
             places = torch.arange(tokens.shape[1] - prefix, device=tokens.device)[None, :, None]
         elif places.shape[-1] != self.axes:
             raise ValueError(f"places: expected {self.axes} numbers a token, got {places.shape[-1]}")
-        part = head_dim // self.axes
-        frequency = self.base ** (-torch.arange(0, part, 2, device=tokens.device) / part)
+        frequency = self.frequencies(head_dim // self.axes, tokens.device)
         angle = (places[..., None].float() * frequency).flatten(-2)  # [#B, n, d / 2]
         angle = F.pad(angle, (0, 0, prefix, 0))  # the prefix is not turned
         return Rotation.by(angle, tokens.dtype)
+
+    def frequencies(self, width: int, device: torch.device) -> Float[Tensor, " pairs"]:
+        """Radians a place, for each pair of the `width` components that an axis has."""
+        return self.base ** (-torch.arange(0, width, 2, device=device) / width)
+
+
+class StoredRotary(Rotary):
+    """Rotary positions on one axis whose frequencies are saved and loaded with the weights.
+
+    Published models carry theirs, rounded as they were in training: half precision is off by up to .2 radians at place
+    1,000.
+    """
+
+    def __init__(self, head_dim: int, base: float = 10_000.0):
+        super().__init__(base)
+        self.register_buffer("frequency", super().frequencies(head_dim, torch.device("cpu")))
+
+    def frequencies(self, width: int, device: torch.device) -> Float[Tensor, " pairs"]:
+        if width != 2 * len(self.frequency):
+            raise ValueError(f"head_dim: the frequencies are for heads of {2 * len(self.frequency)}, got {width}")
+        return self.frequency.to(device, torch.float32)
 
 
 class RelativeBias(Positions):

@@ -14,6 +14,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from zoo.attention import Padding
+from zoo.genomics.motifs import spell
 
 UNKNOWN, PAD = 4, 5
 
@@ -51,6 +52,13 @@ class Embedding(nn.Module):
     @abstractmethod
     def forward(self, codes: Integer[Tensor, "B L"]) -> Tokens:
         """One token for each `stride` bases."""
+
+    def names(self, codes: Integer[Tensor, "B L"]) -> list[list[str]]:
+        """What each token of each sequence stands for: the bases that it stands at."""
+        words = spell(codes.clamp(max=UNKNOWN).cpu().numpy())
+        lengths = (codes != PAD).sum(1).tolist()
+        step = self.stride
+        return [[word[i : i + step] for i in range(0, n, step)] for word, n in zip(words, lengths, strict=True)]
 
 
 def one_hot(codes: Integer[Tensor, "B L"]) -> Float[Tensor, "B 4 L"]:

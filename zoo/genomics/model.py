@@ -21,9 +21,8 @@ from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
 from zoo.genomics.batch import Batch, reverse_complement
 from zoo.genomics.data import PromoterData
-from zoo.genomics.embed import PAD, UNKNOWN, Embedding, Tokens
+from zoo.genomics.embed import PAD, Embedding, Tokens
 from zoo.genomics.inputs import input_loader, referring_loader
-from zoo.genomics.motifs import spell
 from zoo.genomics.readout import StrongestPool, Total
 from zoo.genomics.shuffle_task import ShuffleTask
 from zoo.genomics.sources import explained, regressions, without_train_overlap
@@ -122,10 +121,8 @@ class PromoterDetector(DomainModule):
 
     def token_names(self, batch: Batch) -> list[list[str]]:
         """The bases that a token stands at."""
-        front, stride = [f"class {i + 1}" for i in range(self.backbone.num_prefix)], self.embedding.stride
-        words = spell(batch.codes.clamp(max=UNKNOWN).cpu().numpy())
-        lengths = (batch.codes != PAD).sum(1).tolist()
-        return [front + [w[i : i + stride] for i in range(0, n, stride)] for w, n in zip(words, lengths, strict=True)]
+        front = [f"class {i + 1}" for i in range(self.backbone.num_prefix)]
+        return [front + names for names in self.embedding.names(batch.codes)]
 
     def new_metrics(self) -> MetricCollection:
         return MetricCollection(

@@ -1,0 +1,1 @@
+"""Proteins: residue contacts from attention."""
