@@ -20,8 +20,8 @@ MATCH_CAPTION = (
 MOTIF_CAPTION = (
     "Found in {found_in}, tested on {tested_on}. Confirmed: sites are more frequent in positives than in their "
     "dinucleotide shuffles (presence q: Fisher, Benjamini-Hochberg) and the logit falls further when a site is "
-    "destroyed than when a window of that size elsewhere is (knock-out q: Wilcoxon; by 0.05 or more), both at "
-    "q < 0.05. Enrichment q: over the negatives; a motif that matters by its place or its partner may lack it. "
+    "destroyed than when a window of that size elsewhere is (knock-out q: Wilcoxon; by 0.05 or more), or it acts in a "
+    "pair, all at q < 0.05. Enrichment q: over the negatives; a motif that matters by its place or partner may lack it. "
     "JASPAR: best TOMTOM match, "
     f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
 )
@@ -38,11 +38,12 @@ class Confirmed:
     enriched: Enrichment  # positives against negatives
     knockout: Knockout
     matches: tuple[Match, ...]
+    cooperates: bool = False  # with another motif (`zoo.genomics.cooperation`)
 
     @property
     def confirmed(self) -> bool:
         """More frequent in the positives of the test sequences than composition explains, and needed by the model."""
-        return self.present.qvalue < 0.05 and self.knockout.confirms
+        return self.present.qvalue < 0.05 and (self.knockout.confirms or self.cooperates)
 
     @property
     def best(self) -> Match | None:
@@ -76,11 +77,12 @@ def motif_table(results: Sequence[Confirmed], references: Sequence[Reference]) -
                 "logit fall": r.knockout.fall,
                 "fall elsewhere": r.knockout.elsewhere,
                 "knock-out q": r.knockout.qvalue,
+                "acts in a pair": "yes" if r.cooperates else "no",
             }
         )
     columns = ["motif", "logo", "confirmed", "JASPAR", "family", "match q", "found in", "seqlets", "in positives",
                "in shuffles", "presence q", "in negatives", "enrichment q", "logit fall", "fall elsewhere",
-               "knock-out q"]  # fmt: skip
+               "knock-out q", "acts in a pair"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
 
 MIN_PAIRS = 8  # sequences that hold both; fewer say nothing
-MIN_EPISTASIS = 0.1  # of the logit
+MIN_EPISTASIS = 0.5  # of the logit; pairs that merely stand together read up to .33 in the strict planted library
 MOST = 100  # pairs of sites of each two motifs that are destroyed, drawn at random from the positives
 REACH = 2  # bases on either side that count as the same spacing
 FDR = 0.05
@@ -46,6 +46,11 @@ class Cooperation:
     names: tuple[str, ...]
     table: pd.DataFrame
     pairs: pd.DataFrame
+
+    @property
+    def partners(self) -> set[str]:
+        """The motifs that cooperate with any."""
+        return set(self.cooperating.a) | set(self.cooperating.b) if len(self.table) else set()
 
     @property
     def cooperating(self) -> pd.DataFrame:

@@ -87,8 +87,9 @@ def explain(
         Confirmed(m, f.sources, len(f.discovery.sites), p, e, k, tuple(x for x in matches if x.motif == m.name))
         for m, f, p, e, k in zip(motifs, found, present, enriched, needed, strict=True)
     ]
-    results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     together = _cooperation(model, test, tested, [r.motif.name for r in results if r.present.qvalue < 0.05], seed)
+    results = [replace(r, cooperates=r.motif.name in together.partners) for r in results]
+    results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     elements = None
     if stranded:
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
@@ -96,7 +97,7 @@ def explain(
     found_of_planted = None if planted is None else recovered(planted, results)
     pairs_of_planted = None
     if planted is not None and planted.pairs:
-        pairs_of_planted = recovered_pairs(planted, found_of_planted, together)
+        pairs_of_planted = recovered_pairs(planted, results, together)
     findings = Findings(
         results,
         references,

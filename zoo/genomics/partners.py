@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation
 from zoo.genomics.placing import Planted
+from zoo.genomics.recovered import best_hit
 
 PAIR_TITLE = "Which motifs act together"
 PAIR_CAPTION = (
     "Pairs of present motifs within 50 bases, in {tested_on}. Cooperates: destroying both sites costs the model less "
-    "than the sum of destroying each, by 0.1 of the logit or more (epistasis; Wilcoxon over sequences, "
+    "than the sum of destroying each, by 0.5 of the logit or more (epistasis; Wilcoxon over sequences, "
     "Benjamini-Hochberg q < 0.05). Orientation and spacing: where most pairs stand; placed p: so many there, "
     "were each motif indifferent to the other (Poisson, corrected for all spacings). Together p, at spacing p: more "
     "often in positives than in negatives (Fisher). Negative epistasis: either site alone would do."
@@ -39,31 +43,34 @@ def pair_headline(found: Cooperation, labels: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def recovered_pairs(planted: Planted, factors: pd.DataFrame, found: Cooperation) -> pd.DataFrame:
+def recovered_pairs(planted: Planted, results: Sequence[Confirmed], found: Cooperation) -> pd.DataFrame:
     """One row for each planted pair, the decoys included: what the model is said to make of it.
 
-    factors: the table of `zoo.genomics.recovered.recovered`, which tells the motif that each factor was found as.
+    Of all motifs that may stand for a factor (`zoo.genomics.recovered`), those that interact most are taken.
     """
-    motif = {row.factor: row for row in factors.rename(columns={"found as": "found_as"}).itertuples()}
+    motifs = {
+        factor.name: {r.motif.name for r in results if r.confirmed and best_hit(factor.reference, r) is not None}
+        for factor in planted.factors
+    }
     rows = []
-    for pair, cooperates in [*((p, "yes") for p in planted.pairs), *((p, "no") for p in planted.decoy_pairs)]:
-        seen = _row(found.table, motif[pair.first].found_as, motif[pair.second].found_as)
+    for pair, role in [*((p, "cooperating") for p in planted.pairs), *((p, "decoy") for p in planted.decoy_pairs)]:
+        seen = _strongest(found.table, motifs[pair.first], motifs[pair.second])
         rows.append(
             {
                 "pair": pair.name,
-                "planted as": "cooperating" if cooperates == "yes" else "decoy",
+                "planted as": role,
                 "spacing": pair.spacing,
-                "both found": "yes" if motif[pair.first].found_as and motif[pair.second].found_as else "no",
+                "both found": "yes" if motifs[pair.first] and motifs[pair.second] else "no",
                 "cooperates": "no" if seen is None else seen.cooperates,
                 "spacing found": None if seen is None else seen.spacing,
                 "epistasis": float("nan") if seen is None else seen.epistasis,
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({"spacing found": "Int64"})
 
 
-def _row(table: pd.DataFrame, a: str, b: str):
-    if not len(table) or not a or not b:
+def _strongest(table: pd.DataFrame, a: set[str], b: set[str]):
+    if not len(table):
         return None
-    mine = table[((table.a == a) & (table.b == b)) | ((table.a == b) & (table.b == a))]
-    return next(mine.itertuples(), None)
+    mine = table[(table.a.isin(a) & table.b.isin(b)) | (table.a.isin(b) & table.b.isin(a))]
+    return next(mine.sort_values("epistasis", ascending=False).itertuples(), None)

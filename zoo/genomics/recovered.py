@@ -25,7 +25,7 @@ def recovered(planted: Planted, results: list[Confirmed]) -> pd.DataFrame:
     as possible are matched, at the lowest q.
     """
     confirmed = [r for r in results if r.confirmed]
-    hits = [[_best_hit(factor.reference, r) for r in confirmed] for factor in planted.factors]
+    hits = [[best_hit(factor.reference, r) for r in confirmed] for factor in planted.factors]
     gain = np.array([[0 if hit is None else 1000 - np.log10(hit.qvalue + 1e-300) for hit in row] for row in hits])
     taken = dict(zip(*linear_sum_assignment(gain.reshape(len(hits), len(confirmed)), maximize=True), strict=True))
     rows = []
@@ -46,7 +46,7 @@ def recovered(planted: Planted, results: list[Confirmed]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _best_hit(reference: Reference, result: Confirmed) -> Match | None:
+def best_hit(reference: Reference, result: Confirmed) -> Match | None:
     hits = [hit for hit in result.matches if hit.qvalue < 0.05 and _same(hit, reference)]
     return min(hits, key=lambda hit: hit.qvalue, default=None)
 
