@@ -21,7 +21,7 @@ MOTIF_CAPTION = (
     "Found in {found_in}, tested on {tested_on}. Confirmed: sites are more frequent in positives than in their "
     "dinucleotide shuffles (presence q: Fisher, Benjamini-Hochberg) and the logit falls further when a site is "
     "destroyed than when a window of that size elsewhere is (knock-out q: Wilcoxon; by 0.05 or more), or it acts in a "
-    "pair, all at q < 0.05. Enrichment q: over the negatives; a motif that matters by its place or partner may lack it. "
+    "pair, all at q < 0.05. Enrichment q: over the negatives; one that matters by its place or partner may lack it. "
     "JASPAR: best TOMTOM match, "
     f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
 )

@@ -1,0 +1,72 @@
+"""What is said of planted pairs: found, missed, and decoys taken for pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from zoo.genomics.confirmed import Confirmed
+from zoo.genomics.cooperation import Cooperation
+from zoo.genomics.enrichment import Enrichment
+from zoo.genomics.jaspar import Match
+from zoo.genomics.knockout import Knockout
+from zoo.genomics.library import plant_library
+from zoo.genomics.motifs import Motif
+from zoo.genomics.partners import pair_headline, recovered_pairs
+
+
+@pytest.fixture(scope="module")
+def planted():
+    return plant_library(20)
+
+
+def result(planted, motif: str, factor: str, needed: bool = True, cooperates: bool = False) -> Confirmed:
+    reference = {f.name: f.reference for f in planted.factors}[factor]
+    hit = Match(motif, reference.matrix_id, factor, reference.family, 1e-6, 1e-4, 1e-4, 0, 8, "+")
+    present, lost = Enrichment(motif, 9, 10, 1, 10, 9.0, 1e-4, 1e-4), 1e-4 if needed else 0.9
+    knockout = Knockout(motif, 50, 2.0, 0.1, lost, lost)
+    return Confirmed(Motif(motif, np.ones((8, 4))), ("all heads",), 50, present, present, knockout, (hit,), cooperates)
+
+
+def cooperation(*rows: tuple[str, str, str, int, float]) -> Cooperation:
+    table = pd.DataFrame(rows, columns=["a", "b", "cooperates", "spacing", "epistasis"])
+    table["orientation"] = "A> B>"
+    return Cooperation(tuple({*table.a, *table.b}), table, pd.DataFrame())
+
+
+def test_the_motifs_that_interact_most_stand_for_a_pair(planted):
+    pair, decoy = planted.pairs[0], planted.decoy_pairs[0]
+    motifs = [result(planted, n, f) for n, f in (("1", pair.first), ("2", pair.second), ("1b", pair.first))]
+    motifs += [result(planted, n, f) for n, f in (("3", decoy.first), ("4", decoy.second))]
+    found = cooperation(("2", "1", "no", 30, 0.1), ("1b", "2", "yes", 7, 2.0), ("3", "4", "no", 9, 0.2))
+    table = recovered_pairs(planted, motifs, found).set_index("pair")
+    assert len(table) == 40 and (table["planted as"] == "cooperating").sum() == 10
+    assert table.loc[pair.name, ["both found", "cooperates", "spacing found"]].tolist() == ["yes", "yes", 7]
+    assert table.loc[decoy.name, ["both found", "cooperates", "epistasis"]].tolist() == ["yes", "no", 0.2]
+    assert (table.drop([pair.name, decoy.name])["cooperates"] == "no").all()
+
+
+def test_what_is_not_confirmed_stands_for_nothing(planted):
+    pair = planted.pairs[0]
+    motifs = [result(planted, "1", pair.first, needed=False), result(planted, "2", pair.second)]
+    table = recovered_pairs(planted, motifs, cooperation(("1", "2", "yes", 7, 2.0)))
+    assert (table["both found"] == "no").all() and (table["cooperates"] == "no").all()
+
+
+def test_a_motif_that_is_needed_in_a_pair_alone_is_confirmed(planted):
+    name = planted.factors[0].name
+    assert not result(planted, "1", name, needed=False).confirmed
+    assert result(planted, "1", name, needed=False, cooperates=True).confirmed
+    found = cooperation(("1", "2", "yes", 7, 2.0), ("1", "3", "no", 7, 0.2))
+    assert found.partners == {"1", "2"}
+
+
+def test_the_headline_counts_and_names():
+    labels = {"1": "1-TTGACA", "2": "2-TATAAT", "3": "3-CCC"}
+    said = pair_headline(cooperation(("1", "2", "yes", 17, 2.0), ("1", "3", "no", 7, 0.2)), labels)
+    assert said.splitlines() == [
+        "1 of 2 pairs of motifs count for more together than apart:",
+        "  1-TTGACA  A> B>  2-TATAAT, 17 bases apart: +2.00 logits",
+    ]
+    assert "none counts" in pair_headline(cooperation(("1", "3", "no", 7, 0.2)), labels)
