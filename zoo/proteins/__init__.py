@@ -1,0 +1,1 @@
+"""Proteins: alignments and structures in, contact maps out."""

@@ -1,0 +1,137 @@
+"""Attention trained on one alignment: places are queries and keys, residues are values (factored attention).
+
+    W_ij(a, b) = sum_h A_h[i, j] V_h[a, b]        A_h = softmax_j(q_hi . k_hj / sqrt(d)),  j != i
+    logit of residue a in column i = h_i(a) + sum_j W_ij(a, x_j)
+
+(Bhattacharya et al. 2022, "Interpreting Potts and Transformer protein models through the lens of simplified
+attention", section 2.3; Caredda & Pagnani 2025, eq. 3). Where attention goes depends on the place alone, and the heads'
+value matrices are shared by all pairs of columns: a Potts model whose couplings are of few kinds.
+
+Attention is linear in its values, so the heads' maps are made once (the shared `Attend`, with one value for each
+place), and all sequences pass through the couplings that they imply.
+
+Axes: H heads, L columns, d head width, q = 20 residues, n sequences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from zoo.attention import Attend, SelfExcluding
+from zoo.proteins.couplings import apc, contact_scores, strength
+from zoo.proteins.potts import check_length
+from zoo.proteins.pseudolikelihood import Observed, as_blocks, column_fields, loss, pairwise_logits
+
+
+@dataclass(frozen=True)
+class FamilySettings:
+    """heads, width (d): of the attention. steps, batch, learning_rate: of Adam, cosine to zero; batches are drawn by
+    weight. pair: L2 on the implied couplings, per column and effective sequence as in `zoo.proteins.potts`."""
+
+    heads: int = 64
+    width: int = 32
+    steps: int = 300
+    batch: int = 512
+    learning_rate: float = 0.02
+    pair: float = 0.1
+    seed: int = 0
+
+
+class FamilyAttention(nn.Module):
+    """fields: where h_i(a) starts, the log frequencies of the columns."""
+
+    def __init__(self, fields: Float[Tensor, "L q"], heads: int, width: int, generator: torch.Generator | None = None):
+        super().__init__()
+        length, states = fields.shape
+
+        def normal(*shape: int, scale: float) -> nn.Parameter:
+            return nn.Parameter(torch.randn(*shape, generator=generator) * scale)
+
+        self.query = normal(1, heads, length, width, scale=1.0)
+        self.key = normal(1, heads, length, width, scale=1.0)
+        self.values = normal(heads, states, states, scale=0.02)
+        self.fields = nn.Parameter(fields.clone())
+        self.attend = Attend()
+
+    def attention(self) -> Float[Tensor, "H L L"]:
+        """A_h: each place's value is a number of its own, so what a query receives is its row."""
+        heads, length = self.query.shape[1:3]
+        places = torch.eye(length).expand(1, heads, length, length)
+        return self.attend(self.query, self.key, places, SelfExcluding())[0]
+
+    def coupling(self) -> Float[Tensor, "Lq Lq"]:
+        """W, made symmetric: both directions tell of the same contact."""
+        attention = self.attention()
+        heads, length, _ = attention.shape
+        states = self.values.shape[1]
+        blocks = attention.flatten(1).mT @ self.values.flatten(1)
+        one_way = blocks.view(length, length, states, states).transpose(1, 2).reshape(length * states, -1)
+        return (one_way + one_way.mT) / 2
+
+    def forward(self, residues: Float[Tensor, "n L q"]) -> Float[Tensor, "n L q"]:
+        return pairwise_logits(residues, self.fields, self.coupling())
+
+
+@dataclass(frozen=True, eq=False)
+class FamilyMaps:
+    """What a trained family attention says.
+
+    scores: strength of the implied couplings with APC, the map that is ranked. mean_attention: over heads, both
+    directions, with APC. attention: the heads. gain: norm of each head's values, how much it says.
+    """
+
+    coupling: Float[np.ndarray, "L q L q"]
+    scores: Float[np.ndarray, "L L"]
+    mean_attention: Float[np.ndarray, "L L"]
+    attention: Float[np.ndarray, "H L L"]
+    gain: Float[np.ndarray, " H"]
+
+    def head_scores(self) -> Float[np.ndarray, "H L L"]:
+        """Each head's map alone, both directions, with APC."""
+        return np.stack([apc(a + a.T) for a in self.attention])
+
+
+def train_family_attention(
+    codes: UInt8[np.ndarray, "N L"], weights: Float[np.ndarray, " N"], settings: FamilySettings = FamilySettings()
+) -> FamilyAttention:
+    """Fitted by pseudo-likelihood: every residue is predicted from the others of its sequence, its own hidden."""
+    check_length(codes.shape[1])
+    generator = torch.Generator().manual_seed(settings.seed)
+    seen = Observed.of(codes, weights)
+    model = FamilyAttention(column_fields(seen), settings.heads, settings.width, generator)
+    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
+    penalty = settings.pair * (codes.shape[1] - 1) / 2 / seen.effective_depth
+    for _ in range(settings.steps):
+        drawn = torch.multinomial(seen.weight, settings.batch, replacement=True, generator=generator)
+        batch = Observed(seen.residues[drawn], seen.codes[drawn], torch.full((settings.batch,), 1 / settings.batch))
+        coupling = model.coupling()
+        value = loss(pairwise_logits(batch.residues, model.fields, coupling), batch)
+        optimiser.zero_grad()
+        (value + penalty * coupling.square().sum()).backward()
+        optimiser.step()
+        schedule.step()
+    return model.eval()
+
+
+@torch.no_grad()
+def family_maps(model: FamilyAttention) -> FamilyMaps:
+    """The maps of a trained model."""
+    length = model.fields.shape[0]
+    coupling = as_blocks(model.coupling(), length)
+    attention = model.attention().double().numpy()
+    mean = apc((attention + attention.transpose(0, 2, 1)).mean(0))
+    gain = model.values.double().flatten(1).norm(dim=1).numpy()
+    return FamilyMaps(coupling, contact_scores(coupling), mean, attention, gain)
+
+
+def head_strength(maps: FamilyMaps) -> Float[np.ndarray, "L L"]:
+    """Strength of the implied couplings without APC."""
+    return strength(maps.coupling)
+
+
