@@ -16,14 +16,14 @@ from zoo.proteins.contacts import Native, native
 from zoo.proteins.reading import read_alignment, read_text
 from zoo.proteins.structure import Chain, read_chain
 
-# On these alone anything is chosen; the others are scored. Within each SCOP class (a, a/b, a+b, b), sorted by accession,
-# the 2nd and the 7th: fixed before any score was seen.
+# On these alone anything is chosen; the others are scored. Within each SCOP class (a, a/b, a+b, b), by accession, the
+# 2nd and the 7th: fixed before any score was seen.
 TUNING = ("PF00041", "PF00076", "PF00085", "PF00249", "PF00691", "PF01833")
 
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """fold: SCOP class. columns of `native` are the alignment's."""
+    """fold: SCOP class. The alignment has the columns in which the structure has a residue; `native` is in its frame."""
 
     name: str
     fold: str
@@ -58,7 +58,8 @@ def read_families(folder: Path, names: Iterable[str] | None = None) -> Iterator[
             alignment = read_alignment(folder / f"{row.name}.align.80")
             chain = read_chain(folder / f"{row.entry}_A.pdb")
             place = read_indices(folder / f"{row.entry}_A.indices", alignment.length, chain)
-            yield Family(row.name, row.fold, alignment, native(chain, place))
+            there = place >= 0
+            yield Family(row.name, row.fold, alignment.columns(there), native(chain, place[there]))
 
 
 def read_indices(path: Path, length: int, chain: Chain) -> Int[np.ndarray, " L"]:

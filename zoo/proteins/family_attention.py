@@ -23,9 +23,9 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from zoo.attention import Attend, SelfExcluding
-from zoo.proteins.couplings import apc, contact_scores, strength
+from zoo.proteins.couplings import apc, contact_scores
 from zoo.proteins.potts import check_length
-from zoo.proteins.pseudolikelihood import Observed, as_blocks, column_fields, loss, pairwise_logits
+from zoo.proteins.pseudolikelihood import Observed, column_fields, loss
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class FamilySettings:
 
     heads: int = 64
     width: int = 32
-    steps: int = 300
-    batch: int = 512
+    steps: int = 150
+    batch: int = 256
     learning_rate: float = 0.02
     pair: float = 0.1
     seed: int = 0
@@ -64,17 +64,25 @@ class FamilyAttention(nn.Module):
         places = torch.eye(length).expand(1, heads, length, length)
         return self.attend(self.query, self.key, places, SelfExcluding())[0]
 
-    def coupling(self) -> Float[Tensor, "Lq Lq"]:
-        """W, made symmetric: both directions tell of the same contact."""
-        attention = self.attention()
-        heads, length, _ = attention.shape
-        states = self.values.shape[1]
-        blocks = attention.flatten(1).mT @ self.values.flatten(1)
-        one_way = blocks.view(length, length, states, states).transpose(1, 2).reshape(length * states, -1)
-        return (one_way + one_way.mT) / 2
+    def coupling(self, attention: Float[Tensor, "H L L"]) -> Float[Tensor, "qL Lq"]:
+        """W[(a, i), (j, b)]: in the one order of axes that both products leave and take without a copy."""
+        length, states = attention.shape[1], self.values.shape[1]
+        pairs = attention.flatten(1).mT
+        blocks = torch.stack([pairs @ from_state for from_state in self.values.unbind(1)])
+        return blocks.view(states * length, length * states)
 
     def forward(self, residues: Float[Tensor, "n L q"]) -> Float[Tensor, "n L q"]:
-        return pairwise_logits(residues, self.fields, self.coupling())
+        return self.logits(residues, self.attention())
+
+    def logits(self, residues: Float[Tensor, "n L q"], attention: Float[Tensor, "H L L"]) -> Float[Tensor, "n L q"]:
+        coupling = self.coupling(attention)
+        said = residues.flatten(1) @ coupling.mT
+        return self.fields + said.view(len(residues), residues.shape[2], residues.shape[1]).mT
+
+    def size(self, attention: Float[Tensor, "H L L"]) -> Float[Tensor, ""]:
+        """|W|^2 without W: sum_hg (A_h . A_g)(V_h . V_g)."""
+        attention, values = attention.flatten(1), self.values.flatten(1)
+        return ((attention @ attention.mT) * (values @ values.mT)).sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,10 +118,10 @@ def train_family_attention(
     for _ in range(settings.steps):
         drawn = torch.multinomial(seen.weight, settings.batch, replacement=True, generator=generator)
         batch = Observed(seen.residues[drawn], seen.codes[drawn], torch.full((settings.batch,), 1 / settings.batch))
-        coupling = model.coupling()
-        value = loss(pairwise_logits(batch.residues, model.fields, coupling), batch)
+        attention = model.attention()
+        value = loss(model.logits(batch.residues, attention), batch) + penalty * model.size(attention)
         optimiser.zero_grad()
-        (value + penalty * coupling.square().sum()).backward()
+        value.backward()
         optimiser.step()
         schedule.step()
     return model.eval()
@@ -123,15 +131,11 @@ def train_family_attention(
 def family_maps(model: FamilyAttention) -> FamilyMaps:
     """The maps of a trained model."""
     length = model.fields.shape[0]
-    coupling = as_blocks(model.coupling(), length)
-    attention = model.attention().double().numpy()
+    heads = model.attention()
+    one_way = model.coupling(heads).double().view(-1, length, length, model.values.shape[1]).transpose(0, 1).numpy()
+    coupling = (one_way + one_way.transpose(2, 3, 0, 1)) / 2  # both directions tell of the same contact
+    attention = heads.double().numpy()
     mean = apc((attention + attention.transpose(0, 2, 1)).mean(0))
     gain = model.values.double().flatten(1).norm(dim=1).numpy()
     return FamilyMaps(coupling, contact_scores(coupling), mean, attention, gain)
-
-
-def head_strength(maps: FamilyMaps) -> Float[np.ndarray, "L L"]:
-    """Strength of the implied couplings without APC."""
-    return strength(maps.coupling)
-
 

@@ -34,7 +34,7 @@ def place_of_columns(alignment: Alignment, chain: Chain) -> Int[np.ndarray, " L"
     shorter = min(len(alignment.sequence(best_row)), len(chain))
     if len(pairs) < LEAST_COVERAGE * shorter or identical < LEAST_IDENTITY * len(pairs):
         raise InputError(
-            f"the structure {chain.name} does not match the alignment: of its {len(chain)} residues, {len(pairs)} align "
+            f"the structure {chain.name} does not match the alignment: of its {len(chain)} residues {len(pairs)} align "
             f"to the nearest sequence and {identical} are the same; give the structure of a member of the family"
         )
     column_of = np.flatnonzero(alignment.codes[best_row] != GAP)

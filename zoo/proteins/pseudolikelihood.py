@@ -1,6 +1,8 @@
 """What a pairwise model of a family is fitted to: each residue given all others of its sequence.
 
-    log p(x_i = a | x_rest) = h_i(a) + sum_j W_ij(a, x_j) - log Z_i          (Balakrishnan et al. 2011; Ekeberg et al. 2013)
+    log p(x_i = a | x_rest) = h_i(a) + sum_j W_ij(a, x_j) - log Z_i
+
+(Balakrishnan et al. 2011; Ekeberg et al. 2013)
 
 A gap is a missing value, not a 21st residue: it is not predicted and predicts nothing, as in CCMpred.
 

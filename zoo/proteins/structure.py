@@ -117,10 +117,7 @@ def _number(residue: Residue) -> str:
 def _chain(name: str, residues: list[Residue], unseen: list[tuple[str, str]] | None) -> Chain:
     """unseen: (number, letter) of each residue of the chain, seen or not, where the file says so."""
     seen = {_number(r): r for r in residues}
-    if unseen:
-        places = [(number, letter, seen.get(number)) for number, letter in unseen]
-    else:
-        places = _with_breaks(residues)
+    places = [(number, letter, seen.get(number)) for number, letter in unseen] if unseen else _with_breaks(residues)
     backbone = np.stack([_atoms(r, BACKBONE) for _, _, r in places])
     beta = np.concatenate([_atoms(r, ("CB",)) for _, _, r in places])
     glycine = np.array([letter == "G" for _, letter, _ in places])

@@ -32,7 +32,9 @@ def sequence_weights(codes: UInt8[np.ndarray, "N L"], identity: float = IDENTITY
             different += np.bitwise_count(changed)
         alike = different <= most_differences
         neighbours[start:stop] += alike.sum(1)
-        neighbours[stop:] += alike[:, stop - start :].sum(0)  # the block's rows seen from the rest; its own square is whole
+        neighbours[stop:] += alike[:, stop - start :].sum(
+            0
+        )  # the block's rows seen from the rest; its own square is whole
     return 1.0 / neighbours
 
 
@@ -47,6 +49,4 @@ def _bit_planes(codes: UInt8[np.ndarray, "N L"]) -> np.ndarray:
     words = -(-length // 64)
     padded = np.zeros((depth, words * 64), dtype=np.uint8)
     padded[:, :length] = codes
-    return np.stack(
-        [np.packbits((padded >> b) & 1, axis=1).view(np.uint64).T for b in range(BITS)]
-    ).copy()
+    return np.stack([np.packbits((padded >> b) & 1, axis=1).view(np.uint64).T for b in range(BITS)]).copy()
