@@ -23,7 +23,7 @@ TUNING = ("PF00041", "PF00076", "PF00085", "PF00249", "PF00691", "PF01833")
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """fold: SCOP class. The alignment has the columns in which the structure has a residue; `native` is in its frame."""
+    """fold: SCOP class. The alignment has the columns where the structure has a residue; `native` is in its frame."""
 
     name: str
     fold: str

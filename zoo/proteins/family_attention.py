@@ -109,6 +109,11 @@ def train_family_attention(
 ) -> FamilyAttention:
     """Fitted by pseudo-likelihood: every residue is predicted from the others of its sequence, its own hidden."""
     check_length(codes.shape[1])
+    with torch.inference_mode(False), torch.enable_grad():  # it may be asked for while another model only predicts
+        return _fitted(codes, weights, settings)
+
+
+def _fitted(codes: np.ndarray, weights: np.ndarray, settings: FamilySettings) -> FamilyAttention:
     generator = torch.Generator().manual_seed(settings.seed)
     seen = Observed.of(codes, weights)
     model = FamilyAttention(column_fields(seen), settings.heads, settings.width, generator)
@@ -138,4 +143,3 @@ def family_maps(model: FamilyAttention) -> FamilyMaps:
     mean = apc((attention + attention.transpose(0, 2, 1)).mean(0))
     gain = model.values.double().flatten(1).norm(dim=1).numpy()
     return FamilyMaps(coupling, contact_scores(coupling), mean, attention, gain)
-
