@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from benchmarks.results import FOLDER, Report, options
 from hydra import compose, initialize_config_dir
 from sklearn.metrics import brier_score_loss
 
+from benchmarks.results import FOLDER, Report, options
 from zoo.proteins.batch import truth
 from zoo.proteins.data import Families
 from zoo.proteins.pair_features import COUPLINGS, FEATURES
