@@ -23,12 +23,12 @@ from zoo.proteins.pseudolikelihood import Observed
 from zoo.proteins.reading import read_alignment
 from zoo.proteins.weights import sequence_weights
 
-QUICK = FamilySettings(heads=32, width=16, steps=150, batch=256)
+QUICK = FamilySettings(heads=8, width=16, steps=40, batch=128)
 
 
 @pytest.fixture(scope="module")
 def planted():
-    return plant(depth=1200, sweeps=15, coupling=0.8)
+    return plant(depth=800, sweeps=12, coupling=0.8)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_too_many_columns_are_refused():
 
 def model(length: int = 7, heads: int = 3, width: int = 5) -> FamilyAttention:
     generator = torch.Generator().manual_seed(0)
-    return FamilyAttention(torch.randn(length, 20, generator=generator), heads, width, generator)
+    return FamilyAttention(torch.randn(length, 20, generator=generator), heads, width, generator=generator)
 
 
 def test_implied_couplings_are_the_attention_over_residues():
@@ -174,6 +174,17 @@ def test_attention_is_a_softmax_without_oneself_and_can_be_observed():
     with observe(family, full := FullMap()):
         family.attention()
     torch.testing.assert_close(next(iter(full.result().values()))[0], attention, atol=1e-6, rtol=1e-5)
+
+
+def test_attention_starts_along_the_given_logits():
+    """Of rank d they are met exactly, negative eigenvalues included."""
+    family = FamilyAttention(torch.zeros(7, 20), heads=2, width=5, noise=0.0)
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(7, 7)))[0][:, :5]
+    logits = (basis * np.array([3.0, -2.0, 1.5, -1.0, 0.5])) @ basis.T
+    family.look_along(logits)
+    np.fill_diagonal(logits, -np.inf)
+    expected = torch.from_numpy(logits).float().softmax(-1)
+    torch.testing.assert_close(family.attention(), expected.expand(2, -1, -1), atol=1e-5, rtol=1e-4)
 
 
 def test_a_residue_does_not_see_itself():
@@ -211,15 +222,15 @@ def test_the_control_keeps_each_column_and_no_pair(planted, control):
 
 def test_the_planted_potts_model_is_found_again(planted):
     """Not only which pairs, but which residues: the couplings themselves correlate, over the true contacts."""
-    coupling = potts_couplings(planted.alignment.codes, np.ones(1200), PottsSettings(iterations=15))
+    coupling = potts_couplings(planted.alignment.codes, np.ones(800), PottsSettings(iterations=15))
     touching = np.triu(planted.native.contact & (planted.native.separation >= 3))
     i, j = np.nonzero(touching)
     assert np.corrcoef(coupling[i, :, j].ravel(), planted.coupling[i, :, j].ravel())[0, 1] > 0.6
 
 
 def test_a_head_tells_where_it_looks(planted):
-    maps = family_maps(train_family_attention(planted.alignment.codes, np.ones(1200), QUICK))
-    assert maps.attention.shape == (32, 75, 75) and maps.head_scores().shape == (32, 75, 75)
+    maps = family_maps(train_family_attention(planted.alignment.codes, np.ones(800), QUICK))
+    assert maps.attention.shape == (8, 75, 75) and maps.head_scores().shape == (8, 75, 75)
     assert np.allclose(maps.attention.sum(-1), 1, atol=1e-5)
     assert long_range(maps.mean_attention, planted.native)[0] > 0.6
 

@@ -279,4 +279,5 @@ def test_a_run_from_end_to_end(tmp_path, monkeypatch, family):
     zoo(["predict", str(folder), "--input", str(mine), "--output", str(tmp_path / "pairs.csv")])
     assert len(pd.read_csv(tmp_path / "pairs.csv")) > 100
     zoo(["explain", str(folder), "--input", str(mine)])
+    assert np.load(folder / "insight_mine" / "mine.npy").shape == (33, 33)
     assert (folder / "insight_mine" / "mine.rr").is_file() and (folder / "insight_mine" / "precision.csv").is_file()

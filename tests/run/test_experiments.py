@@ -16,7 +16,12 @@ from zoo.run.paths import conf_dir
 from zoo.run.train import SUPPLIED, main
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
-NEEDS = {"jund": "gue-mouse-jund", "promoter_tata": "gue-prom300-tata", "promoter_tata_shuffled": "gue-prom300-tata"}
+NEEDS = {
+    "jund": "genomics/gue-mouse-jund",
+    "promoter_tata": "genomics/gue-prom300-tata",
+    "promoter_tata_shuffled": "genomics/gue-prom300-tata",
+    "contacts": "proteins/kortemme_covariation",
+}
 QUICK = ["debug=fast_dev_run", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
 
 
@@ -28,13 +33,16 @@ def words(name: str, folder: Path) -> list[str]:
         return [f"experiment={name}", f"data.positives={fasta}"]
     if name.startswith("promoter") and name not in NEEDS:
         return [f"experiment={name}", "data.num_sequences=200"]
+    if name.startswith("contacts"):
+        few = ["data.num_families=7", "data.depth=30"] if name not in NEEDS else []
+        return [f"experiment={name}", "model.family.steps=2", *few]
     return [f"experiment={name}"]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_is_checked_and_stepped_once(name, tmp_path, monkeypatch):
     if name in NEEDS:
-        real(f"genomics/{NEEDS[name]}")
+        real(NEEDS[name])
         monkeypatch.setenv("ZOO_DATA", str(MIRROR))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py"])

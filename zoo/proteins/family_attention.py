@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from zoo.attention import Attend, SelfExcluding
 from zoo.proteins.couplings import apc, contact_scores
+from zoo.proteins.frequencies import frequencies
+from zoo.proteins.meanfield import information_scores
 from zoo.proteins.potts import check_length
 from zoo.proteins.pseudolikelihood import Observed, column_fields, loss
 
@@ -31,32 +33,55 @@ from zoo.proteins.pseudolikelihood import Observed, column_fields, loss
 @dataclass(frozen=True)
 class FamilySettings:
     """heads, width (d): of the attention. steps, batch, learning_rate: of Adam, cosine to zero; batches are drawn by
-    weight. pair: L2 on the implied couplings, per column and effective sequence as in `zoo.proteins.potts`."""
+    weight. pair: L2 on the implied couplings, per column and effective sequence as in `zoo.proteins.potts`, but ten
+    times as strong. noise: how far heads start from each other, in logits.
 
-    heads: int = 64
+    Chosen on the families of `zoo.proteins.families.TUNING`.
+    """
+
+    heads: int = 32
     width: int = 32
-    steps: int = 150
+    steps: int = 100
     batch: int = 256
-    learning_rate: float = 0.02
-    pair: float = 0.1
+    learning_rate: float = 0.01
+    pair: float = 2.0
+    noise: float = 0.3
     seed: int = 0
 
 
 class FamilyAttention(nn.Module):
-    """fields: where h_i(a) starts, the log frequencies of the columns."""
+    """fields: where h_i(a) starts, the log frequencies of the columns. noise: spread of the first queries and keys."""
 
-    def __init__(self, fields: Float[Tensor, "L q"], heads: int, width: int, generator: torch.Generator | None = None):
+    def __init__(
+        self,
+        fields: Float[Tensor, "L q"],
+        heads: int,
+        width: int,
+        noise: float = 1.0,
+        generator: torch.Generator | None = None,
+    ):
         super().__init__()
         length, states = fields.shape
 
         def normal(*shape: int, scale: float) -> nn.Parameter:
             return nn.Parameter(torch.randn(*shape, generator=generator) * scale)
 
-        self.query = normal(1, heads, length, width, scale=1.0)
-        self.key = normal(1, heads, length, width, scale=1.0)
+        self.query = normal(1, heads, length, width, scale=noise)
+        self.key = normal(1, heads, length, width, scale=noise)
         self.values = normal(heads, states, states, scale=0.02)
         self.fields = nn.Parameter(fields.clone())
         self.attend = Attend()
+
+    @torch.no_grad()
+    def look_along(self, logits: Float[np.ndarray, "L L"]) -> None:
+        """Adds to every head's queries and keys what makes q . k / sqrt(d) the best approximation of rank d of a
+        symmetric map of logits: (u_r |s_r|^.5) . (sign(s_r) u_r |s_r|^.5) over the d largest |s_r|."""
+        width = self.query.shape[-1]
+        value, vector = np.linalg.eigh(logits * width**0.5)
+        largest = np.argsort(-np.abs(value))[:width]
+        query = torch.from_numpy(vector[:, largest] * np.abs(value[largest]) ** 0.5).float()
+        self.query[..., : len(largest)] += query
+        self.key[..., : len(largest)] += query * torch.from_numpy(np.sign(value[largest])).float()
 
     def attention(self) -> Float[Tensor, "H L L"]:
         """A_h: each place's value is a number of its own, so what a query receives is its row."""
@@ -113,10 +138,22 @@ def train_family_attention(
         return _fitted(codes, weights, settings)
 
 
+def shared_information(codes: UInt8[np.ndarray, "N L"], weights: Float[np.ndarray, " N"]) -> Float[np.ndarray, "L L"]:
+    """Where attention starts: mutual information with APC, in deviations, clipped to [-2, 6].
+
+    From random queries and keys the attention is flat, its values fit what all pairs of columns have in common, and
+    hundreds of steps go by before heads turn to contacts.
+    """
+    score = information_scores(frequencies(codes, weights))
+    apart = ~np.eye(len(score), dtype=bool)
+    return np.where(apart, ((score - score[apart].mean()) / (score[apart].std() or 1.0)).clip(-2, 6), 0.0)
+
+
 def _fitted(codes: np.ndarray, weights: np.ndarray, settings: FamilySettings) -> FamilyAttention:
     generator = torch.Generator().manual_seed(settings.seed)
     seen = Observed.of(codes, weights)
-    model = FamilyAttention(column_fields(seen), settings.heads, settings.width, generator)
+    model = FamilyAttention(column_fields(seen), settings.heads, settings.width, settings.noise, generator)
+    model.look_along(shared_information(codes, weights))
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     penalty = settings.pair * (codes.shape[1] - 1) / 2 / seen.effective_depth

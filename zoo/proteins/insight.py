@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.proteins import pictures
 from zoo.proteins.batch import Batch, Example, FamilySet, truth
-from zoo.proteins.formats import casp_rr, ranked_pairs
+from zoo.proteins.formats import casp_rr, npy, ranked_pairs
 from zoo.proteins.pair_features import COUPLINGS
 from zoo.proteins.precision import RANGES, TOPS, ceilings, long_range, precisions
 from zoo.proteins.query import query_letters
@@ -54,12 +54,16 @@ def explain(model: ContactPredictor, data: pl.LightningDataModule | DataLoader) 
 
 def told(seen: list[tuple[Example, np.ndarray]]) -> Insight:
     """Maps that are made -> tables, figures and files."""
-    figures, files, scores, tables = [], {}, {}, []
+    figures: list[Figure] = []
+    tables: list[Table] = []
+    files: dict[str, str | bytes] = {}
+    scores: dict[str, float] = {}
     for example, probability in seen:
         letters = query_letters(example.alignment)
         files[f"{example.name}.rr"] = casp_rr(probability, letters, example.name)
         pairs = ranked_pairs(probability, letters, example.alignment.kept, example.native)
         files[f"{example.name}.csv"] = pairs.to_csv(index=False)
+        files[f"{example.name}.npy"] = npy(probability)
         if len(figures) < MOST_FIGURES:
             picture = pictures.contact_map(probability, example.name, example.native)
             figures.append(Figure(f"map_{example.name}", f"Contact map, {example.name}", picture))
