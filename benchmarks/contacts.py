@@ -3,6 +3,8 @@
     zoo datasets fetch kortemme-covariation
     python -m benchmarks.contacts [--tuning] [--families PF00013 PF00018]
 
+It can be stopped and goes on with the same command.
+
 Every setting was chosen on the six families of `zoo.proteins.families.TUNING`; the other 22 are scored. Long-range
 precision (24 residues apart and more, C-beta < 8 A), mean over families with a 95 % bootstrap interval over families;
 `difference` is paired, to Potts. CPU seconds and memory are of one family, all steps from the alignment on but the
@@ -14,6 +16,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,10 +26,10 @@ from zoo.domain.cards import load_card
 from zoo.domain.download import fetch
 from zoo.proteins.couplings import contact_scores
 from zoo.proteins.families import TUNING, Family, listed, read_families
-from zoo.proteins.family_attention import FamilyMaps, family_maps, train_family_attention
+from zoo.proteins.family_attention import FamilyMaps, FamilySettings, family_maps, train_family_attention
 from zoo.proteins.frequencies import frequencies
 from zoo.proteins.meanfield import information_scores, meanfield_scores
-from zoo.proteins.potts import potts_couplings
+from zoo.proteins.potts import PottsSettings, potts_couplings
 from zoo.proteins.precision import ceilings, compared, long_range
 from zoo.proteins.weights import sequence_weights
 
@@ -34,6 +37,7 @@ POTTS = "Potts (pseudo-likelihood)"
 ATTENTION = "family attention"
 MEAN = "family attention, mean of heads"
 TOPS = ("L", "L/2", "L/5")
+SETTINGS = f"{PottsSettings()} {FamilySettings()}"
 
 
 def main() -> None:
@@ -44,11 +48,14 @@ def main() -> None:
     report = Report("contacts_tuning" if arguments.tuning else "contacts", arguments)
     folder = fetch(load_card("kortemme-covariation"), progress=False)
     names = arguments.families or [row.name for row in listed(folder) if (row.name in TUNING) == arguments.tuning]
-    rows = []
-    for family in read_families(folder, names):
-        rows += scored(family)
-        keep(report.name, rows)
+    rows = kept(report.name)
+    done = {row["family"] for row in rows}
+    for family in sorted(read_families(folder, names), key=work):
+        if family.name not in done:
+            rows += scored(family)
+            keep(report.name, rows)
     table = pd.DataFrame(rows)
+    table = table[table["family"].isin(names)]
     report.table(
         "Long-range precision", summary(table), "95 % intervals over families; differences are paired, to Potts"
     )
@@ -89,10 +96,24 @@ def attention_scores(maps: FamilyMaps) -> dict[str, np.ndarray]:
     return {ATTENTION: maps.scores, MEAN: maps.mean_attention}
 
 
+def work(family: Family) -> int:
+    """What its couplings cost, in their own unit; small families first."""
+    return family.alignment.depth * family.alignment.length**2
+
+
+def partial(name: str) -> Path:
+    return FOLDER / f".{name}.partial.json"
+
+
 def keep(name: str, rows: list[dict]) -> None:
-    """What is done so far, should the rest not come."""
+    """What is done so far: the same command goes on from there, if the settings are the same."""
     FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f".{name}.partial.json").write_text(json.dumps(rows))
+    partial(name).write_text(json.dumps({"settings": SETTINGS, "rows": rows}))
+
+
+def kept(name: str) -> list[dict]:
+    found = json.loads(partial(name).read_text()) if partial(name).is_file() else {"settings": None}
+    return found["rows"] if found["settings"] == SETTINGS else []
 
 
 def summary(table: pd.DataFrame) -> list[dict]:
