@@ -158,8 +158,7 @@ def _fitted(codes: np.ndarray, weights: np.ndarray, settings: FamilySettings) ->
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     penalty = settings.pair * (codes.shape[1] - 1) / 2 / seen.effective_depth
     for _ in range(settings.steps):
-        drawn = torch.multinomial(seen.weight, settings.batch, replacement=True, generator=generator)
-        batch = Observed(seen.residues[drawn], seen.codes[drawn], torch.full((settings.batch,), 1 / settings.batch))
+        batch = _drawn(seen, settings.batch, generator)
         attention = model.attention()
         value = loss(model.logits(batch.residues, attention), batch) + penalty * model.size(attention)
         optimiser.zero_grad()
@@ -167,6 +166,14 @@ def _fitted(codes: np.ndarray, weights: np.ndarray, settings: FamilySettings) ->
         optimiser.step()
         schedule.step()
     return model.eval()
+
+
+def _drawn(seen: Observed, size: int, generator: torch.Generator) -> Observed:
+    """`size` sequences by weight, or all of them where they are no more; the weights sum to 1."""
+    if len(seen.codes) <= size:
+        return Observed(seen.residues, seen.codes, seen.weight / seen.weight.sum())
+    rows = torch.multinomial(seen.weight, size, replacement=True, generator=generator)
+    return Observed(seen.residues[rows], seen.codes[rows], torch.full((size,), 1 / size))
 
 
 @torch.no_grad()

@@ -90,6 +90,7 @@ class ContactPredictor(DomainModule):
         length = len(native.place)
         return long_range(logit[:length, :length].float().cpu().numpy(), native)
 
+    @torch.no_grad()
     def probabilities(self, batch: Batch) -> list[Float[Tensor, "L L"]]:
         """One map for each family, of its own size."""
         maps = self(batch).sigmoid().cpu()
