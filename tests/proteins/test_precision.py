@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from realdata import real
@@ -13,7 +14,7 @@ from zoo.proteins.contacts import Native, native
 from zoo.proteins.dca_protocol import ppv_curve, read_distances
 from zoo.proteins.families import TUNING, listed, read_families
 from zoo.proteins.mapping import place_of_columns
-from zoo.proteins.precision import ceilings, compared, long_range, precisions
+from zoo.proteins.precision import ceilings, compared, long_range, mean_precision, precisions
 from zoo.proteins.reading import read_alignment
 from zoo.proteins.structure import read_chain
 
@@ -90,6 +91,13 @@ def test_intervals_over_proteins_are_paired():
     assert row["P@L"] == pytest.approx(base[:, 0].mean() + 0.1)
     assert row["P@L_low"] < row["P@L"] < row["P@L_high"]
     assert (row["P@L_diff_low"], row["P@L_diff_high"]) == pytest.approx((0.1, 0.1))
+
+
+def test_equal_first_precisions_do_not_tie_the_three_together():
+    metrics = mean_precision()
+    metrics.update(torch.tensor([[0.5, 0.5, 0.5]]), torch.zeros(1))
+    metrics.update(torch.tensor([[0.0, 0.5, 1.0]]), torch.zeros(1))
+    assert {name: float(v) for name, v in metrics.compute().items()} == {"P@L": 0.25, "P@L/2": 0.5, "P@L/5": 0.75}
 
 
 # ---- structures beside alignments

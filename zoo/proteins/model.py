@@ -98,6 +98,11 @@ class ContactPredictor(DomainModule):
 
     # ---- what the verbs ask for
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """The tensors alone: Lightning would look into the examples and refuse their frozen records."""
+        features, present, contact = (x.to(device) for x in (batch.features, batch.present, batch.contact))
+        return Batch(features, present, contact, batch.examples)
+
     def new_metrics(self) -> MetricCollection:
         return mean_precision()
 

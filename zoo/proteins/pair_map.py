@@ -41,6 +41,8 @@ class AxialMap(PairMap):
 
     def __init__(self, encoder: Backbone, features: int, reach: tuple[int, ...] = (1, 2, 4)):
         super().__init__(features, encoder.dim)
+        if encoder.num_prefix:
+            raise ValueError(f"num_prefix={encoder.num_prefix}: a row of pairs has no place for prefix tokens; give 0")
         self.encoder = encoder
         self.enter = nn.Linear(features, encoder.dim)
         self.near = nn.ModuleList(
@@ -49,13 +51,15 @@ class AxialMap(PairMap):
 
     def forward(self, features: Float[Tensor, "B C L L"], present: Bool[Tensor, "B L"]) -> Float[Tensor, "B L L D"]:
         there = present[:, :, None, None] & present[:, None, :, None]
-        pairs = self.enter(features.permute(0, 2, 3, 1)) * there
+        positions = self.encoder.positions
+        rows = positions(self.enter(features.permute(0, 2, 3, 1)).flatten(0, 1))
+        pairs = symmetric(rows.unflatten(0, present.shape)) * there
         mask = Padding(present.repeat_interleave(present.shape[1], 0))
-        rows = pairs.flatten(0, 1)
-        rotation = self.encoder.positions.rotation(rows, self.encoder.blocks[0].attention.head_dim, 0, None)
+        rotation = positions.rotation(rows, self.encoder.blocks[0].attention.head_dim, 0, None)
+        bias = positions.bias(0)
         for near, block in zip(self.near, self.encoder.blocks, strict=True):
             pairs = symmetric(near(pairs)) * there
-            along = block(pairs.flatten(0, 1), mask, rotation).unflatten(0, pairs.shape[:2])
+            along = block(pairs.flatten(0, 1), mask, rotation, bias).unflatten(0, present.shape)
             pairs = symmetric(along) * there
         return self.encoder.norm(pairs) * there
 

@@ -25,8 +25,8 @@ BLOCK = 2048  # sequences at once
 @dataclass(frozen=True)
 class PottsSettings:
     """pair: lambda_J per column. fields: lambda_h. iterations: of L-BFGS, at most. tolerance: it stops where the
-    objective falls by less than this share in an iteration. Few are enough: on CCMgen's
-    1atzA the map after 11 has r = .978 with CCMpredPy's, which stopped there too, and .952 at convergence."""
+    objective falls by less than this share in an iteration. Few are enough: on CCMgen's 1atzA
+    the map after 11 has r = .978 with CCMpredPy's, which stopped there too, and .952 at convergence."""
 
     pair: float = 0.2
     fields: float = 10.0

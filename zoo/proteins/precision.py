@@ -80,7 +80,8 @@ class ColumnMean(MeanMetric):
 
 def mean_precision() -> MetricCollection:
     """Mean long-range precision over proteins; takes a row (P@L, P@L/2, P@L/5) for each."""
-    return MetricCollection({f"P@{top}": ColumnMean(i) for i, top in enumerate(TOPS)})
+    # no compute groups: a first batch with equal precisions would make torchmetrics share one state among the three
+    return MetricCollection({f"P@{top}": ColumnMean(i) for i, top in enumerate(TOPS)}, compute_groups=False)
 
 
 def compared(
