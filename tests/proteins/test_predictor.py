@@ -14,6 +14,7 @@ from zoo.domain.errors import InputError
 from zoo.domain.optim import AdamW
 from zoo.proteins.alphabet import decode
 from zoo.proteins.batch import Example, FamilySet, collate, truth
+from zoo.proteins.couplings import apc
 from zoo.proteins.data import PlantedFamilies, held_out
 from zoo.proteins.family_attention import FamilySettings
 from zoo.proteins.formats import casp_rr, ranked_pairs, read_casp_rr
@@ -257,6 +258,12 @@ def test_the_insight_tells_precision_and_draws_the_map(family):
     assert {f.name for f in insight.figures} == {"map_three", "reliability"}
     assert all(f.png.startswith(b"\x89PNG") for f in insight.figures)
     assert {"three.rr", "three.csv"} <= set(insight.files) and "1 families" in insight.headline
+    found = FamilySet([family], QUICK).couplings(0)
+    heads = told([(family, perfect)], [found]).tables[0].frame
+    assert len(heads) == 4 and heads.gain.is_monotonic_decreasing and heads["mean distance"].between(1, 32).all()
+    assert heads["long P@L"].iloc[0] == pytest.approx(
+        long_range(apc(found.attention[heads["head"][0]] + found.attention[heads["head"][0]].T), family.native)[0]
+    )
     blind = told([(family._replace(native=None), perfect)])
     assert "No structure was given" in blind.headline and not blind.tables
 

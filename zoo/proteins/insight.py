@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.proteins import pictures
 from zoo.proteins.batch import Batch, Example, FamilySet, truth
+from zoo.proteins.couplings import apc
 from zoo.proteins.formats import casp_rr, npy, ranked_pairs
-from zoo.proteins.pair_features import COUPLINGS
+from zoo.proteins.pair_features import COUPLINGS, CouplingMaps
 from zoo.proteins.precision import RANGES, TOPS, ceilings, long_range, precisions
 from zoo.proteins.query import query_letters
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from zoo.proteins.model import ContactPredictor
 
 MOST_FIGURES = 6
+HEADS_SHOWN = 5
+HEAD_CAPTION = (
+    "Gain: norm of the head's values. Mean distance: columns between a place and where it looks. Precision of the "
+    "head's map alone, both directions, with APC, where a structure is known."
+)
 PRECISION_CAPTION = (
     "Share of contacts (C-beta < 8 A) among the best L, L/2, L/5 pairs, L the number of resolved residues; short 6-11, "
     "medium 12-23, long 24 and more residues apart. The ceiling is what a perfect ranking would have."
@@ -49,11 +55,12 @@ def explain(model: ContactPredictor, data: pl.LightningDataModule | DataLoader) 
     for batch in loader:
         moved: Batch = model.transfer_batch_to_device(batch, model.device, 0)
         seen += zip(moved.examples, (p.numpy() for p in model.probabilities(moved)), strict=True)
-    return told(seen)
+    families: FamilySet = loader.dataset
+    return told(seen, [families.couplings(i) for i in range(len(seen))])
 
 
-def told(seen: list[tuple[Example, np.ndarray]]) -> Insight:
-    """Maps that are made -> tables, figures and files."""
+def told(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps] = ()) -> Insight:
+    """Maps that are made -> tables, figures and files. found: with the heads of each family's own attention."""
     figures: list[Figure] = []
     tables: list[Table] = []
     files: dict[str, str | bytes] = {}
@@ -67,6 +74,9 @@ def told(seen: list[tuple[Example, np.ndarray]]) -> Insight:
         if len(figures) < MOST_FIGURES:
             picture = pictures.contact_map(probability, example.name, example.native)
             figures.append(Figure(f"map_{example.name}", f"Contact map, {example.name}", picture))
+    if found:
+        figures.append(Figure("heads", f"Heads of the attention of {seen[0][0].name}", strongest_heads(found[0])))
+        tables.append(Table("heads", "Heads of each family's attention", head_table(seen, found), HEAD_CAPTION))
     judged = [(e, p) for e, p in seen if e.native is not None]
     if judged:
         tables.append(Table("precision", "Precision", precision_table(judged), PRECISION_CAPTION))
@@ -90,6 +100,28 @@ def precision_table(judged: list[tuple[Example, np.ndarray]]) -> pd.DataFrame:
         row |= {f"long ceiling @{top}": c for top, c in zip(TOPS, ceilings(native), strict=True)}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def head_table(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps]) -> pd.DataFrame:
+    """One row for each head, the strongest of a family first; with a structure, what its map alone would score."""
+    rows = []
+    for (example, _), maps in zip(seen, found, strict=True):
+        length = example.alignment.length
+        apart = np.abs(np.subtract.outer(range(length), range(length)))
+        for head in np.argsort(-maps.gain, kind="stable"):
+            attention = maps.attention[head]
+            row = {"family": example.name, "head": int(head), "gain": float(maps.gain[head])}
+            row |= {"mean distance": float((attention * apart).sum() / length)}
+            if example.native is not None:
+                both = apc(attention + attention.T)
+                row |= {f"long P@{top}": p for top, p in zip(TOPS, long_range(both, example.native), strict=True)}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def strongest_heads(maps: CouplingMaps) -> bytes:
+    best = np.argsort(-maps.gain, kind="stable")[:HEADS_SHOWN]
+    return pictures.head_maps(maps.attention[best], [f"head {h}, gain {maps.gain[h]:.2f}" for h in best])
 
 
 def headline(seen: list, judged: list[tuple[Example, np.ndarray]]) -> str:

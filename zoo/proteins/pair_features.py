@@ -27,16 +27,21 @@ PLAIN = (
 )  # fmt: skip
 FEATURES = COUPLINGS + PLAIN
 NEAR = 6  # columns
-FORMAT = 1  # of the cached maps; raise it where they change
+FORMAT = 2  # of the cached maps; raise it where they change
 
 
 @dataclass(frozen=True, eq=False)
 class CouplingMaps:
-    """maps: name -> [L, L], unscaled, each with APC. single: frequencies in each column. effective_depth: Meff."""
+    """maps: name -> [L, L], unscaled, each with APC. single: frequencies in each column. effective_depth: Meff.
+
+    attention, gain: the heads of the family attention, and how much each says.
+    """
 
     maps: Mapping[str, Float[np.ndarray, "L L"]]
     single: Float[np.ndarray, "L q"]
     effective_depth: float
+    attention: Float[np.ndarray, "H L L"]
+    gain: Float[np.ndarray, " H"]
 
 
 def coupling_maps(alignment: Alignment, settings: FamilySettings | None = None) -> CouplingMaps:
@@ -47,12 +52,14 @@ def coupling_maps(alignment: Alignment, settings: FamilySettings | None = None) 
     if path.is_file():
         with np.load(path) as kept:
             maps = dict(zip(COUPLINGS, kept["maps"].astype(float), strict=True))
-            return CouplingMaps(maps, kept["single"], float(kept["depth"]))
+            heads = kept["attention"].astype(float), kept["gain"]
+            return CouplingMaps(maps, kept["single"], float(kept["depth"]), *heads)
     made = _made(alignment, settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
     stacked = np.stack([made.maps[name] for name in COUPLINGS]).astype(np.float32)
-    np.savez_compressed(partial, maps=stacked, single=made.single, depth=made.effective_depth)
+    heads = {"attention": made.attention.astype(np.float16), "gain": made.gain}
+    np.savez_compressed(partial, maps=stacked, single=made.single, depth=made.effective_depth, **heads)
     partial.replace(path)
     return made
 
@@ -68,7 +75,8 @@ def _made(alignment: Alignment, settings: FamilySettings) -> CouplingMaps:
         family.mean_attention,
         family.head_scores().max(0),
     )
-    return CouplingMaps(dict(zip(COUPLINGS, found, strict=True)), counted.single, float(weights.sum()))
+    maps = dict(zip(COUPLINGS, found, strict=True))
+    return CouplingMaps(maps, counted.single, float(weights.sum()), family.attention, family.gain)
 
 
 def pair_features(found: CouplingMaps) -> Float[np.ndarray, "C L L"]:
