@@ -18,13 +18,14 @@ from zoo.run.train import SUPPLIED, main
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 NEEDS = {
-    "jund": "gue-mouse-jund",
-    "nucleotide_transformer": "gue-prom300-tata",
-    "promoter_tata": "gue-prom300-tata",
-    "promoter_tata_shuffled": "gue-prom300-tata",
-    "ctcf": "chip-ctcf-gm12878",
-    "sigma70": "ecoli-sigma70",
-    "sigma70_shuffled": "ecoli-sigma70",
+    "jund": "genomics/gue-mouse-jund",
+    "nucleotide_transformer": "genomics/gue-prom300-tata",
+    "promoter_tata": "genomics/gue-prom300-tata",
+    "promoter_tata_shuffled": "genomics/gue-prom300-tata",
+    "ctcf": "genomics/chip-ctcf-gm12878",
+    "sigma70": "genomics/ecoli-sigma70",
+    "sigma70_shuffled": "genomics/ecoli-sigma70",
+    "contacts": "proteins/kortemme_covariation",
 }
 QUICK = ["debug=fast_dev_run", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
 
@@ -40,13 +41,16 @@ def words(name: str, folder: Path) -> list[str]:
         return [f"experiment={name}", f"callbacks.start.weights={folder / 'weights'}", *ITS_SHAPE]
     if name.startswith("promoter") and name not in NEEDS:
         return [f"experiment={name}", "data.num_sequences=200"]
+    if name.startswith("contacts"):
+        few = ["data.num_families=7", "data.depth=30"] if name not in NEEDS else []
+        return [f"experiment={name}", "model.family.steps=2", *few]
     return [f"experiment={name}"]
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_is_checked_and_stepped_once(name, tmp_path, monkeypatch):
     if name in NEEDS:
-        real(f"genomics/{NEEDS[name]}")
+        real(NEEDS[name])
         monkeypatch.setenv("ZOO_DATA", str(MIRROR))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py"])

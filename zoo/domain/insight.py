@@ -37,12 +37,12 @@ class Insight:
     """What the attention of one model says about one set of inputs.
 
     headline: a few plain lines, printed at the end of a run and first in the report.
-    files:    file name -> content, in the field's own formats (`motifs.meme`, `sites.bed`, ...).
+    files:    file name -> text or bytes, in the field's own formats (`motifs.meme`, `sites.bed`, `map.npy`, ...).
     scores:   numbers worth following from run to run; logged as `insight/<name>`.
     """
 
     headline: str
     tables: tuple[Table, ...] = ()
     figures: tuple[Figure, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""Proteins: residue contacts from attention."""
+"""Proteins: alignments and structures in, contact maps out."""

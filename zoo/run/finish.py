@@ -103,8 +103,8 @@ def write_insight(folder: Path, insight: Insight) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
-        for name, text in insight.files.items():
-            write_text(new / name, text)
+        for name, content in insight.files.items():
+            (write_bytes if isinstance(content, bytes) else write_text)(new / name, content)
         for figure in insight.figures:
             write_bytes(new / f"{figure.name}.png", figure.png)
         for table in insight.tables:

@@ -1,0 +1,159 @@
+"""The contact predictor across families: whole families held out, attention over the pair map beside a dilated CNN.
+
+    zoo datasets fetch kortemme-covariation
+    python -m benchmarks.predictor [--folds 4] [--seeds 3] [--shuffled]
+
+Each of the 28 families is tested once, by models that saw neither it nor any family of its fold. The epoch is chosen on
+validation families that are drawn from the rest, so nothing is chosen on what is scored; all other settings are those
+of `conf/experiment/contacts.yaml`. The seeds' probabilities are averaged. The CNN reads the same features in one row,
+and those without attention (mean field, mutual information, separation, conservation) in another. 95 % bootstrap
+intervals over families; differences are paired, to the CNN without attention features.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from sklearn.metrics import brier_score_loss
+
+from benchmarks.results import FOLDER, Report, options
+from zoo.proteins.batch import truth
+from zoo.proteins.data import Families
+from zoo.proteins.pair_features import COUPLINGS, FEATURES
+from zoo.proteins.precision import TOPS, ceilings, compared, long_range
+from zoo.run.checkpoints import BestCheckpoint
+from zoo.run.folder import load_weights
+from zoo.run.instantiate import build
+from zoo.run.paths import conf_dir
+from zoo.run.train import quiet
+
+CNN = "dilated CNN, no attention anywhere"
+ROWS = {"attention over the pair map": "pair_map", "dilated CNN, same features": "pair_cnn", CNN: "pair_cnn"}
+BLIND = tuple(FEATURES.index(name) for name in ("family attention", "mean attention", "strongest head"))
+
+
+def main() -> None:
+    parser = options(__doc__)
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--shuffled", action="store_true", help="the control: columns dealt out anew")
+    arguments = parser.parse_args()
+    quiet()
+    report = Report("predictor_shuffled" if arguments.shuffled else "predictor", arguments)
+    precision: dict[str, dict[str, tuple]] = {}
+    said: list[np.ndarray] = []
+    true: list[np.ndarray] = []
+    for fold in range(arguments.folds):
+        found, data = tested(fold, arguments)
+        families = data.part("test")
+        for i, example in enumerate(families.examples):
+            native = example.native
+            add(precision, "ceiling", example.name, ceilings(native))
+            for name in COUPLINGS:
+                add(precision, name, example.name, long_range(families.couplings(i).maps[name], native))
+            for name, maps in found.items():
+                add(precision, name, example.name, long_range(maps[i], native))
+            answer = truth(native, len(native.place))
+            known = np.triu(~np.isnan(answer), 1)
+            said.append(found["attention over the pair map"][i][known])
+            true.append(answer[known])
+        (FOLDER / f".{report.name}.partial.json").write_text(json.dumps(precision))
+    report.table("Long-range precision", summary(precision), "95 % intervals over families; differences are paired")
+    report.table("Calibration of attention over the pair map", calibration(np.concatenate(said), np.concatenate(true)))
+    report.write()
+
+
+def add(precision: dict, method: str, family: str, values: tuple) -> None:
+    precision.setdefault(method, {})[family] = tuple(float(v) for v in values)
+
+
+def tested(fold: int, arguments) -> tuple[dict[str, list[np.ndarray]], Families]:
+    """Of each model, the mean probabilities over seeds for the families of the fold."""
+    totals: dict[str, list[np.ndarray]] = {}
+    data = None
+    for name, backbone in ROWS.items():
+        for seed in range(arguments.seeds):
+            maps, data = run(fold, seed, backbone, name == CNN, arguments)
+            before = totals.get(name, [0.0] * len(maps))
+            totals[name] = [a + b / arguments.seeds for a, b in zip(before, maps, strict=True)]
+    return totals, data
+
+
+class _Blind(pl.Callback):
+    """Takes the attention features away, in training and after."""
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx) -> None:
+        batch.features[:, BLIND] = 0
+
+    def on_validation_batch_start(self, trainer, module, batch, batch_idx, dataloader_idx=0) -> None:
+        batch.features[:, BLIND] = 0
+
+
+def run(fold: int, seed: int, backbone: str, blind: bool, arguments) -> tuple[list[np.ndarray], Families]:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"), tempfile.TemporaryDirectory() as scratch:
+        cfg = compose("train", [
+            "experiment=contacts", f"seed={seed}", f"data.fold={fold}", f"data.num_folds={arguments.folds}",
+            f"data.shuffle_columns={arguments.shuffled}", f"backbone={backbone}", f"run_dir={scratch}", "logger=none",
+        ])  # fmt: skip
+        pl.seed_everything(seed, workers=True, verbose=False)
+        data, module = build(cfg.data), build(cfg.model)
+        best = BestCheckpoint(scratch, "valid/loss", "min")
+        trainer = pl.Trainer(
+            max_epochs=arguments.epochs, callbacks=[best, *([_Blind()] if blind else [])], logger=False,
+            enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=1.0, num_sanity_val_steps=0,
+            use_distributed_sampler=False, accelerator="auto", devices=1,
+        )  # fmt: skip
+        trainer.fit(module, data)
+        load_weights(module, Path(best.best_model_path))
+    module.eval()
+    maps = []
+    with torch.no_grad():
+        for batch in data.test_dataloader():
+            if blind:
+                batch.features[:, BLIND] = 0
+            maps += [p.numpy() for p in module.probabilities(batch)]
+    print(
+        f"fold {fold}, seed {seed}, {backbone}{', blind' if blind else ''}: {float(best.best_model_score):.4f}",
+        flush=True,
+    )
+    return maps, data
+
+
+def summary(precision: dict[str, dict[str, tuple]]) -> list[dict]:
+    names = sorted(precision["ceiling"])
+    rows = {method: [values[name] for name in names] for method, values in precision.items()}
+    best = np.mean(rows.pop("ceiling"), axis=0)
+    cells = []
+    for _, row in compared(rows, reference=CNN).iterrows():
+        cell = {"method": row["model"]}
+        cell |= {
+            f"P@{top}": f"{row[f'P@{top}']:.3f} [{row[f'P@{top}_low']:.3f}, {row[f'P@{top}_high']:.3f}]" for top in TOPS
+        }
+        same = row["model"] == CNN
+        interval = f"{row['P@L_diff']:+.3f} [{row['P@L_diff_low']:+.3f}, {row['P@L_diff_high']:+.3f}]"
+        cells.append({**cell, "difference at L": "" if same else interval})
+    ceiling = {f"P@{top}": f"{b:.3f}" for top, b in zip(TOPS, best, strict=True)}
+    return [*cells, {"method": "ceiling", **ceiling, "difference at L": ""}]
+
+
+def calibration(said: np.ndarray, true: np.ndarray, bins: int = 10) -> list[dict]:
+    which = np.minimum((said * bins).astype(int), bins - 1)
+    rows = [
+        {"probability": f"{b / bins:.1f} to {(b + 1) / bins:.1f}", "pairs": int((which == b).sum()),
+         "predicted": float(said[which == b].mean()), "in contact": float(true[which == b].mean())}
+        for b in range(bins) if (which == b).any()
+    ]  # fmt: skip
+    mean = {"predicted": float(said.mean()), "in contact": float(true.mean())}
+    brier = brier_score_loss(true, said)
+    return [*rows, {"probability": f"all; Brier score {brier:.4f}", "pairs": len(said), **mean}]
+
+
+if __name__ == "__main__":
+    main()

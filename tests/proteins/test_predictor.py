@@ -1,0 +1,290 @@
+"""The predictor: what its map may not depend on, what goes in and what comes out, and a run from end to end."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from zoo.attention import Rotary, UniformBackbone
+from zoo.domain.errors import InputError
+from zoo.domain.optim import AdamW
+from zoo.proteins.alphabet import decode
+from zoo.proteins.batch import Example, FamilySet, collate, truth
+from zoo.proteins.couplings import apc
+from zoo.proteins.data import PlantedFamilies, held_out
+from zoo.proteins.family_attention import FamilySettings
+from zoo.proteins.formats import casp_rr, ranked_pairs, read_casp_rr
+from zoo.proteins.insight import told
+from zoo.proteins.model import ContactPredictor
+from zoo.proteins.pair_features import COUPLINGS, FEATURES, conservation, coupling_maps, pair_features, standardised
+from zoo.proteins.pair_map import AxialMap, DilatedMap
+from zoo.proteins.planted import plant, sheet
+from zoo.proteins.precision import long_range
+from zoo.proteins.sources import input_loader, own_example
+from zoo.proteins.weights import effective_depth
+
+QUICK = FamilySettings(heads=4, width=8, steps=3, batch=32)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def family() -> Example:
+    made = plant(depth=60, order=(0, 2, 1), strand=9, sweeps=4)
+    return Example("three", made.alignment, made.native)
+
+
+def maps(kind: str, features: int = len(FEATURES)):
+    torch.manual_seed(0)
+    if kind == "axial":
+        encoder = UniformBackbone(dim=16, depth=2, num_heads=2, mlp_ratio=1.0, positions=Rotary())
+        return AxialMap(encoder, features, reach=(1, 2)).eval()
+    return DilatedMap(features, dim=6, reach=(1, 2)).eval()
+
+
+def predictor(kind: str = "axial", **changes) -> ContactPredictor:
+    return ContactPredictor(maps(kind), AdamW(), family=QUICK, **changes).eval()
+
+
+# ---- the map of pairs
+
+
+@pytest.mark.parametrize("kind", ["axial", "dilated"])
+def test_a_symmetric_map_stays_symmetric_and_padding_changes_nothing(kind):
+    model = maps(kind, 5)
+    x = torch.randn(1, 5, 13, 13)
+    x = x + x.mT
+    alone = model(x, torch.ones(1, 13, dtype=torch.bool))
+    torch.testing.assert_close(alone, alone.transpose(1, 2), atol=1e-5, rtol=1e-4)
+    wide = torch.randn(1, 5, 17, 17)
+    wide[:, :, :13, :13] = x
+    present = torch.arange(17)[None] < 13
+    padded = model(wide, present)
+    torch.testing.assert_close(padded[:, :13, :13], alone, atol=1e-5, rtol=1e-4)
+    assert (padded[:, 13:] == 0).all()
+
+
+def test_attention_carries_news_along_the_whole_row_and_a_convolution_does_not():
+    for kind, far in (("axial", True), ("dilated", False)):
+        model = maps(kind, 5)
+        x = torch.zeros(1, 5, 31, 31)
+        moved = x.clone()
+        moved[0, 0, 2, 28] = moved[0, 0, 28, 2] = 5.0
+        everyone = torch.ones(1, 31, dtype=torch.bool)
+        changed = (model(moved, everyone) - model(x, everyone)).abs().amax(-1)[0]
+        assert changed[2, 28] > 0 and (changed[2, 10] > 1e-6) == far
+
+
+# ---- features
+
+
+def test_features_are_symmetric_named_and_kept(family, tmp_path):
+    found = coupling_maps(family.alignment, QUICK)
+    features = pair_features(found)
+    assert features.shape == (len(FEATURES), family.alignment.length, family.alignment.length)
+    assert np.allclose(features, features.transpose(0, 2, 1), atol=1e-5)
+    kept = list((tmp_path / "cache" / "couplings").glob("*.npz"))
+    assert len(kept) == 1
+    again = coupling_maps(family.alignment, QUICK)
+    assert all(np.allclose(again.maps[name], found.maps[name], atol=1e-5) for name in COUPLINGS)
+    assert again.effective_depth == pytest.approx(effective_depth(family.alignment.codes))
+
+
+def test_standardised_by_hand():
+    score = np.add.outer(np.arange(9.0), np.arange(9.0))
+    scaled = standardised(score)
+    far = np.abs(np.subtract.outer(range(9), range(9))) >= 6
+    assert scaled[far].mean() == pytest.approx(0) and scaled[far].std() == pytest.approx(1)
+
+
+def test_conservation_by_hand():
+    single = np.zeros((3, 21))
+    single[0, 4] = 1.0
+    single[1, :20] = 0.04
+    single[1, 20] = 0.2
+    single[2, [3, 7]] = 0.5
+    entropy, gaps = conservation(single)
+    assert entropy.tolist() == pytest.approx([0, 1, np.log(2) / np.log(20)]) and gaps.tolist() == [0, 0.2, 0]
+
+
+def test_what_is_too_near_or_unseen_is_not_trained_on(family):
+    answer = truth(family.native, family.alignment.length)
+    assert np.isnan(answer[5, 9]) and answer[0, 20] in (0, 1)
+    batch = collate([FamilySet([family], QUICK)[0]])
+    assert torch.equal(batch.contact.isnan()[0], torch.from_numpy(np.isnan(answer)))
+    assert np.isnan(truth(None, 4)).all()
+
+
+# ---- the model
+
+
+def test_a_family_has_the_same_map_alone_and_beside_a_longer_one(family):
+    longer = plant(depth=60, order=(0, 2, 1), strand=12, sweeps=4)
+    pair = FamilySet([family, Example("long", longer.alignment, longer.native)], QUICK)
+    model = predictor()
+    with torch.no_grad():
+        (alone,) = model.probabilities(collate([pair[0]]))
+        together, _ = model.probabilities(collate([pair[0], pair[1]]))
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
+
+
+def test_the_outcome_is_the_loss_and_the_precision_of_each_family(family):
+    batch = collate([FamilySet([family], QUICK)[0]])
+    model = predictor()
+    outcome = model.outcome(batch)
+    logit = model(batch)[0].detach()
+    known = ~batch.contact[0].isnan()
+    p, y = logit[known].sigmoid(), batch.contact[0][known]
+    assert outcome.loss.item() == pytest.approx(-(y * p.log() + (1 - y) * (1 - p).log()).mean().item(), rel=1e-4)
+    assert outcome.prediction[0].tolist() == pytest.approx(long_range(logit.numpy(), family.native))
+
+
+def test_noise_and_dropped_maps_are_of_training_alone(family):
+    batch = collate([FamilySet([family], QUICK)[0]])
+    model = predictor(noise=1.0, drop=0.5)
+    assert torch.equal(model(batch), model(batch))
+    seen = model.train()._augmented(batch.features)
+    torch.testing.assert_close(seen[:, len(COUPLINGS) :], batch.features[:, len(COUPLINGS) :])
+    assert torch.allclose(seen, seen.mT, atol=1e-5) and not torch.equal(seen, batch.features)
+
+
+@pytest.mark.parametrize("kind", ["axial", "dilated"])
+def test_it_learns_one_family_by_heart(kind, family):
+    model = predictor(kind, noise=0.0, drop=0.0).train()
+    batch = collate([FamilySet([family], QUICK)[0]])
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    losses = []
+    for _ in range(60):
+        optimiser.zero_grad()
+        losses.append(model.outcome(batch).loss)
+        losses[-1].backward()
+        optimiser.step()
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_whole_families_are_held_out():
+    names = [f"family {i}" for i in range(28)]
+    tested = []
+    for fold in range(4):
+        parts = held_out(names, fold, 4)
+        assert sum(map(len, parts.values())) == 28 and len(set().union(*parts.values())) == 28
+        assert (len(parts["train"]), len(parts["valid"]), len(parts["test"])) == (17, 4, 7)
+        tested += parts["test"]
+    assert sorted(tested) == sorted(names)
+
+
+def test_the_shuffled_control_keeps_columns_and_truth():
+    plain, control = (
+        PlantedFamilies(num_families=7, depth=30, family=QUICK, shuffle_columns=s).part("test") for s in (False, True)
+    )
+    for a, b in zip(plain.examples, control.examples, strict=True):
+        assert np.array_equal(np.sort(a.alignment.codes, 0), np.sort(b.alignment.codes, 0))
+        assert not np.array_equal(a.alignment.codes, b.alignment.codes)
+        assert np.array_equal(a.native.contact, b.native.contact)
+
+
+# ---- files in and out
+
+
+def written(folder, family: Example, structure: bool):
+    path = folder / "mine.a3m"
+    rows = zip(family.alignment.names, family.alignment.codes, strict=True)
+    path.write_text("".join(f">{name}\n{decode(codes)}\n" for name, codes in rows))
+    if structure:
+        letters = {"A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY"}
+        letters |= {"H": "HIS", "I": "ILE", "L": "LEU", "K": "LYS", "M": "MET", "F": "PHE", "P": "PRO", "S": "SER"}
+        letters |= {"T": "THR", "W": "TRP", "Y": "TYR", "V": "VAL"}
+        lines = []
+        for i, (code, xyz) in enumerate(zip(family.alignment.codes[0], sheet((0, 2, 1), 9, 3), strict=True)):
+            for atom in ("CA", "CB"):
+                x, y, z = xyz
+                lines.append(
+                    f"ATOM  {i + 1:5d}  {atom}  {letters[decode(np.array([code]))]} A{i + 1:4d}    "
+                    f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00 10.00           C"
+                )
+        (folder / "mine.pdb").write_text("\n".join(lines) + "\nEND\n")
+    return path
+
+
+def test_an_alignment_with_a_structure_beside_it_can_be_scored(family, tmp_path):
+    example = own_example(written(tmp_path, family, structure=True))
+    assert example.native is not None and example.native.num_resolved == family.alignment.length
+    known = example.native.known & (example.native.separation >= 6)
+    betas = np.array([letter != "G" for letter in decode(family.alignment.codes[0])])
+    assert betas.any() and (example.native.contact == family.native.contact)[known].all()
+
+
+def test_without_a_structure_it_predicts_and_is_not_scored(family, tmp_path):
+    path = written(tmp_path, family, structure=False)
+    (batch,) = input_loader(path, family=QUICK)
+    table = pd.DataFrame(predictor().predictions(batch))
+    assert list(table.columns) == ["family", "i", "j", "residue_i", "residue_j", "probability"]
+    assert (table.j - table.i).min() == 6 and table.probability.is_monotonic_decreasing
+    with pytest.raises(InputError, match="no structure to score against"):
+        input_loader(path, labelled=True)
+
+
+def test_columns_without_a_residue_of_the_query_are_left_out_and_numbered_as_in_the_file(tmp_path):
+    path = tmp_path / "my.fa"
+    path.write_text(">q\nMK-VLEAGHKW\n" + "".join(f">s{i}\nMKAVLEAG{c}KW\n" for i, c in enumerate("DEHKR")))
+    example = own_example(path)
+    assert example.alignment.length == 10 and example.alignment.kept[:4] == (0, 1, 3, 4)
+    table = ranked_pairs(np.arange(100.0).reshape(10, 10) / 100, "MKVLEAGHKW", example.alignment.kept)
+    assert table.iloc[0][["i", "j", "residue_i", "residue_j"]].tolist() == [5, 11, "L", "W"]
+
+
+def test_rr_is_read_as_it_was_written():
+    draw = np.random.default_rng(0).uniform(0.02, 1, (12, 12))
+    p = (draw + draw.T) / 2
+    text = casp_rr(p, "MKVLEAGHKWAC", "T0001")
+    lines = text.splitlines()
+    assert lines[0] == "PFRMAT RR" and lines[-1] == "END" and "MKVLEAGHKWAC" in lines
+    i, j = np.triu_indices(12, 6)
+    assert np.allclose(read_casp_rr(text, 12)[i, j], p[i, j], atol=1e-5)
+
+
+def test_the_insight_tells_precision_and_draws_the_map(family):
+    perfect = family.native.contact * 0.8 + 0.1
+    insight = told([(family, perfect)])
+    row = insight.tables[0].frame.iloc[0]
+    assert row["medium P@L/5"] <= 1 and row["long P@L"] == pytest.approx(row["long ceiling @L"])
+    assert {f.name for f in insight.figures} == {"map_three", "reliability"}
+    assert all(f.png.startswith(b"\x89PNG") for f in insight.figures)
+    assert {"three.rr", "three.csv"} <= set(insight.files) and "1 families" in insight.headline
+    found = FamilySet([family], QUICK).couplings(0)
+    heads = told([(family, perfect)], [found]).tables[0].frame
+    assert len(heads) == 4 and heads.gain.is_monotonic_decreasing and heads["mean distance"].between(1, 32).all()
+    assert heads["long P@L"].iloc[0] == pytest.approx(
+        long_range(apc(found.attention[heads["head"][0]] + found.attention[heads["head"][0]].T), family.native)[0]
+    )
+    blind = told([(family._replace(native=None), perfect)])
+    assert "No structure was given" in blind.headline and not blind.tables
+
+
+def test_a_run_from_end_to_end(tmp_path, monkeypatch, family):
+    from zoo.run.cli import main as zoo
+    from zoo.run.train import main as train
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    folder = tmp_path / "run"
+    small = ["model.family.steps=3", "model.family.heads=4", "backbone.encoder.depth=1", "backbone.encoder.dim=8"]
+    train(["experiment=contacts_planted", *small, "data.num_families=7", "data.depth=40", "trainer.max_epochs=1",
+           "logger=csv", "callbacks.progress=null", "trainer.enable_progress_bar=false",
+           f"hydra.run.dir={folder}"])  # fmt: skip
+    scores = pd.read_csv(folder / "scores.csv")
+    assert list(scores.model) == ["attention", *COUPLINGS] and "P@L_low" in scores
+    assert (folder / "report.html").is_file() and list((folder / "insight").glob("*.rr"))
+    mine = written(tmp_path, family, structure=True)
+    zoo(["predict", str(folder), "--input", str(mine), "--output", str(tmp_path / "pairs.csv")])
+    assert len(pd.read_csv(tmp_path / "pairs.csv")) > 100
+    zoo(["explain", str(folder), "--input", str(mine)])
+    assert np.load(folder / "insight_mine" / "mine.npy").shape == (33, 33)
+    assert (folder / "insight_mine" / "mine.rr").is_file() and (folder / "insight_mine" / "precision.csv").is_file()

@@ -1,0 +1,154 @@
+"""Contacts, as the predictor and the attention of each family tell them: maps, RR files, precision by range, heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from zoo.domain.insight import Figure, Insight, Table
+from zoo.proteins import pictures
+from zoo.proteins.batch import Batch, Example, FamilySet, truth
+from zoo.proteins.couplings import apc
+from zoo.proteins.formats import casp_rr, npy, ranked_pairs
+from zoo.proteins.pair_features import COUPLINGS, CouplingMaps
+from zoo.proteins.precision import RANGES, TOPS, ceilings, long_range, precisions
+from zoo.proteins.query import query_letters
+
+if TYPE_CHECKING:
+    from zoo.proteins.model import ContactPredictor
+
+MOST_FIGURES = 6
+HEADS_SHOWN = 5
+HEAD_CAPTION = (
+    "Gain: norm of the head's values. Mean distance: columns between a place and where it looks. Precision of the "
+    "head's map alone, both directions, with APC, where a structure is known."
+)
+PRECISION_CAPTION = (
+    "Share of contacts (C-beta < 8 A) among the best L, L/2, L/5 pairs, L the number of resolved residues; short 6-11, "
+    "medium 12-23, long 24 and more residues apart. The ceiling is what a perfect ranking would have."
+)
+
+
+def baseline_precision(families: FamilySet) -> Mapping[str, Tensor]:
+    """What each single-family map reaches alone: a row (P@L, P@L/2, P@L/5) for each family."""
+    rows: dict[str, list] = {name: [] for name in COUPLINGS}
+    for i, example in enumerate(families.examples):
+        found = families.couplings(i)
+        for name in COUPLINGS:
+            rows[name].append(long_range(found.maps[name], example.native))
+    return {name: torch.tensor(values) for name, values in rows.items()}
+
+
+@torch.no_grad()
+def explain(model: ContactPredictor, data: pl.LightningDataModule | DataLoader) -> Insight:
+    """Of the test part, or of a person's own alignment."""
+    loader = data if isinstance(data, DataLoader) else data.test_dataloader()
+    model.eval()
+    seen: list[tuple[Example, np.ndarray]] = []
+    for batch in loader:
+        moved: Batch = model.transfer_batch_to_device(batch, model.device, 0)
+        seen += zip(moved.examples, (p.numpy() for p in model.probabilities(moved)), strict=True)
+    families: FamilySet = loader.dataset
+    return told(seen, [families.couplings(i) for i in range(len(seen))])
+
+
+def told(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps] = ()) -> Insight:
+    """Maps that are made -> tables, figures and files. found: with the heads of each family's own attention."""
+    figures: list[Figure] = []
+    tables: list[Table] = []
+    files: dict[str, str | bytes] = {}
+    scores: dict[str, float] = {}
+    for example, probability in seen:
+        letters = query_letters(example.alignment)
+        files[f"{example.name}.rr"] = casp_rr(probability, letters, example.name)
+        pairs = ranked_pairs(probability, letters, example.alignment.kept, example.native)
+        files[f"{example.name}.csv"] = pairs.to_csv(index=False)
+        files[f"{example.name}.npy"] = npy(probability)
+        if len(figures) < MOST_FIGURES:
+            picture = pictures.contact_map(probability, example.name, example.native)
+            figures.append(Figure(f"map_{example.name}", f"Contact map, {example.name}", picture))
+    if found:
+        figures.append(Figure("heads", f"Heads of the attention of {seen[0][0].name}", strongest_heads(found[0])))
+        tables.append(Table("heads", "Heads of each family's attention", head_table(seen, found), HEAD_CAPTION))
+    judged = [(e, p) for e, p in seen if e.native is not None]
+    if judged:
+        tables.append(Table("precision", "Precision", precision_table(judged), PRECISION_CAPTION))
+        long = np.array([long_range(p, e.native) for e, p in judged])
+        scores = {f"long P@{top}": float(v) for top, v in zip(TOPS, long.mean(0), strict=True)}
+        p, contact = _all_pairs(judged)
+        figures.append(
+            Figure("reliability", "Reliability", pictures.reliability(p, contact), "pairs six residues apart and more")
+        )
+        scores["brier"] = float(((p - contact) ** 2).mean())
+    return Insight(headline(seen, judged), tuple(tables), tuple(figures), files, scores)
+
+
+def precision_table(judged: list[tuple[Example, np.ndarray]]) -> pd.DataFrame:
+    """One row for each family; a column for each range and top, and the ceiling of the long range."""
+    rows = []
+    for example, probability in judged:
+        native = example.native
+        row: dict[str, object] = {"family": example.name, "resolved": native.num_resolved}
+        row |= {f"{p.range} P@{p.top}": p.precision for p in precisions(probability, native)}
+        row |= {f"long ceiling @{top}": c for top, c in zip(TOPS, ceilings(native), strict=True)}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def head_table(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps]) -> pd.DataFrame:
+    """One row for each head, the strongest of a family first; with a structure, what its map alone would score."""
+    rows = []
+    for (example, _), maps in zip(seen, found, strict=True):
+        length = example.alignment.length
+        apart = np.abs(np.subtract.outer(range(length), range(length)))
+        for head in np.argsort(-maps.gain, kind="stable"):
+            attention = maps.attention[head]
+            row = {"family": example.name, "head": int(head), "gain": float(maps.gain[head])}
+            row |= {"mean distance": float((attention * apart).sum() / length)}
+            if example.native is not None:
+                both = apc(attention + attention.T)
+                row |= {f"long P@{top}": p for top, p in zip(TOPS, long_range(both, example.native), strict=True)}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def strongest_heads(maps: CouplingMaps) -> bytes:
+    best = np.argsort(-maps.gain, kind="stable")[:HEADS_SHOWN]
+    return pictures.head_maps(maps.attention[best], [f"head {h}, gain {maps.gain[h]:.2f}" for h in best])
+
+
+def headline(seen: list, judged: list[tuple[Example, np.ndarray]]) -> str:
+    if not judged:
+        lines = []
+        for example, probability in seen:
+            far = np.triu(probability, RANGES["long"][0])
+            likely = int((far > 0.5).sum())
+            i, j = np.unravel_index(far.argmax(), far.shape)
+            best = example.alignment.kept[i] + 1, example.alignment.kept[j] + 1
+            lines.append(
+                f"{example.name}: {likely} pairs 24 columns apart and more are in contact with probability above .5; "
+                f"the likeliest is {best[0]}-{best[1]} ({far[i, j]:.2f}). No structure was given to check against."
+            )
+        return "\n".join(lines)
+    mean = np.mean([long_range(p, e.native) for e, p in judged], axis=0)
+    best = np.mean([ceilings(e.native) for e, _ in judged], axis=0)
+    shown = ", ".join(f"P@{top} {m:.3f} of {b:.3f}" for top, m, b in zip(TOPS, mean, best, strict=True))
+    return f"Long-range contacts of {len(judged)} families: {shown} possible."
+
+
+def _all_pairs(judged: list[tuple[Example, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Probability and truth of all known pairs i < j."""
+    said, true = [], []
+    for example, probability in judged:
+        answer = np.triu(np.nan_to_num(truth(example.native, len(probability)), nan=-1.0), 1)
+        known = np.triu(~np.isnan(truth(example.native, len(probability))), 1)
+        said.append(probability[known])
+        true.append(answer[known])
+    return np.concatenate(said), np.concatenate(true)

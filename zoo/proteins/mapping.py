@@ -1,0 +1,73 @@
+"""Which residue of a structure stands in which column of an alignment."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from Bio.Align import PairwiseAligner, substitution_matrices
+from jaxtyping import Int
+
+from zoo.domain.errors import InputError
+from zoo.proteins.alignment import Alignment
+from zoo.proteins.alphabet import GAP
+from zoo.proteins.structure import Chain
+
+WORD = 3
+CANDIDATES = 8  # rows compared by alignment, after all were compared by shared words
+LEAST_IDENTITY = 0.25  # of the aligned residues; below, homology cannot be told from chance (Rost 1999)
+LEAST_COVERAGE = 0.5  # of the shorter of the two
+
+
+def place_of_columns(alignment: Alignment, chain: Chain) -> Int[np.ndarray, " L"]:
+    """The residue (its number from 0 in `chain.sequence`) of each column, -1 for none.
+
+    The chain is aligned (BLOSUM62, local) to the row that it is most alike, the first row if as good as any, and stands
+    where that row's residues stand. Raises InputError where no row is like it.
+    """
+    best_row, best = 0, None
+    for row in _most_alike(alignment, chain.sequence):
+        found = _aligned(alignment.sequence(row), chain.sequence)
+        if best is None or found[0] > best[0]:
+            best_row, best = row, found
+    identical, pairs = best
+    shorter = min(len(alignment.sequence(best_row)), len(chain))
+    if len(pairs) < LEAST_COVERAGE * shorter or identical < LEAST_IDENTITY * len(pairs):
+        raise InputError(
+            f"the structure {chain.name} does not match the alignment: of its {len(chain)} residues {len(pairs)} align "
+            f"to the nearest sequence and {identical} are the same; give the structure of a member of the family"
+        )
+    column_of = np.flatnonzero(alignment.codes[best_row] != GAP)
+    place = np.full(alignment.length, -1)
+    for in_row, in_chain in pairs:
+        place[column_of[in_row]] = in_chain
+    return place
+
+
+def _most_alike(alignment: Alignment, sequence: str) -> list[int]:
+    """The first row, and those that share most words of three residues with `sequence`."""
+    words = _words(sequence)
+    shared = [sum((words & _words(alignment.sequence(row))).values()) for row in range(alignment.depth)]
+    order = np.argsort(np.negative(shared), kind="stable")[:CANDIDATES].tolist()
+    return list(dict.fromkeys([0, *order]))
+
+
+def _words(sequence: str) -> Counter[str]:
+    return Counter(sequence[i : i + WORD] for i in range(len(sequence) - WORD + 1))
+
+
+def _aligned(first: str, second: str) -> tuple[int, list[tuple[int, int]]]:
+    """How many aligned residues are the same, and the aligned pairs."""
+    aligner = PairwiseAligner(mode="local", open_gap_score=-11, extend_gap_score=-1)
+    aligner.substitution_matrix = substitution_matrices.load("BLOSUM62")
+    if not first or not second:
+        return 0, []
+    found = aligner.align(first, second)
+    if len(found) == 0:
+        return 0, []
+    pairs = [
+        (i, j)
+        for (i0, i1), (j0, j1) in zip(*found[0].aligned, strict=True)
+        for i, j in zip(range(i0, i1), range(j0, j1), strict=True)
+    ]
+    return sum(first[i] == second[j] for i, j in pairs), pairs

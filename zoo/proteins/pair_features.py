@@ -1,0 +1,118 @@
+"""What an alignment says of each pair of its columns, before anything is learned across families.
+
+Coupling maps are in units of their own spread (mean 0, deviation 1 over pairs six columns apart), as families differ in
+depth. Axes: C features, L columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from zoo.domain.download import cache_dir
+from zoo.proteins.alignment import Alignment
+from zoo.proteins.alphabet import GAP
+from zoo.proteins.family_attention import FamilySettings, family_maps, train_family_attention
+from zoo.proteins.frequencies import frequencies
+from zoo.proteins.meanfield import information_scores, meanfield_scores
+from zoo.proteins.weights import sequence_weights
+
+COUPLINGS = ("mean field", "mutual information", "family attention", "mean attention", "strongest head")
+PLAIN = (
+    "separation", "6 apart", "12 apart", "24 apart", "both conserved", "one conserved", "gaps", "Meff", "length",
+)  # fmt: skip
+FEATURES = COUPLINGS + PLAIN
+NEAR = 6  # columns
+FORMAT = 2  # of the cached maps; raise it where they change
+
+
+@dataclass(frozen=True, eq=False)
+class CouplingMaps:
+    """maps: name -> [L, L], unscaled, each with APC. single: frequencies in each column. effective_depth: Meff.
+
+    attention, gain: the heads of the family attention, and how much each says.
+    """
+
+    maps: Mapping[str, Float[np.ndarray, "L L"]]
+    single: Float[np.ndarray, "L q"]
+    effective_depth: float
+    attention: Float[np.ndarray, "H L L"]
+    gain: Float[np.ndarray, " H"]
+
+
+def coupling_maps(alignment: Alignment, settings: FamilySettings | None = None) -> CouplingMaps:
+    """All maps of one alignment; seconds to a minute, so they are kept in the cache, by the alignment's content."""
+    settings = settings or FamilySettings()
+    key = hashlib.sha256(alignment.codes.tobytes() + repr((alignment.codes.shape, settings, FORMAT)).encode())
+    path = cache_dir() / "couplings" / f"{key.hexdigest()[:32]}.npz"
+    if path.is_file():
+        with np.load(path) as kept:
+            maps = dict(zip(COUPLINGS, kept["maps"].astype(float), strict=True))
+            heads = kept["attention"].astype(float), kept["gain"]
+            return CouplingMaps(maps, kept["single"], float(kept["depth"]), *heads)
+    made = _made(alignment, settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial.npz")
+    stacked = np.stack([made.maps[name] for name in COUPLINGS]).astype(np.float32)
+    heads = {"attention": made.attention.astype(np.float16), "gain": made.gain}
+    np.savez_compressed(partial, maps=stacked, single=made.single, depth=made.effective_depth, **heads)
+    partial.replace(path)
+    return made
+
+
+def _made(alignment: Alignment, settings: FamilySettings) -> CouplingMaps:
+    weights = sequence_weights(alignment.codes)
+    counted = frequencies(alignment.codes, weights)
+    family = family_maps(train_family_attention(alignment.codes, weights, settings))
+    found = (
+        meanfield_scores(counted),
+        information_scores(counted),
+        family.scores,
+        family.mean_attention,
+        family.head_scores().max(0),
+    )
+    maps = dict(zip(COUPLINGS, found, strict=True))
+    return CouplingMaps(maps, counted.single, float(weights.sum()), family.attention, family.gain)
+
+
+def pair_features(found: CouplingMaps) -> Float[np.ndarray, "C L L"]:
+    """All features, float32, in the order of `FEATURES`; every one is symmetric."""
+    scaled = [standardised(found.maps[name]) for name in COUPLINGS]
+    length = len(found.single)
+    place = np.arange(length)
+    apart = np.abs(place[:, None] - place[None, :])
+    entropy, gaps = conservation(found.single)
+    wide = np.ones((length, length))
+    plain = (
+        np.log1p(apart) / 4,
+        apart >= 6,
+        apart >= 12,
+        apart >= 24,
+        (entropy[:, None] + entropy[None, :]) / 2,
+        np.abs(entropy[:, None] - entropy[None, :]),
+        (gaps[:, None] + gaps[None, :]) / 2,
+        wide * np.log10(found.effective_depth / 1000),
+        wide * np.log2(length / 80),
+    )
+    return np.stack([*scaled, *plain]).astype(np.float32)
+
+
+def standardised(score: Float[np.ndarray, "L L"]) -> Float[np.ndarray, "L L"]:
+    """Mean 0 and deviation 1 over pairs at least six columns apart; nearer pairs, which are bonded, within +-3."""
+    length = len(score)
+    apart = np.abs(np.subtract.outer(np.arange(length), np.arange(length)))
+    far = score[apart >= min(NEAR, length - 1)]
+    scaled = (score - far.mean()) / (far.std() or 1.0)
+    return np.where(apart >= NEAR, scaled, scaled.clip(-3, 3))
+
+
+def conservation(single: Float[np.ndarray, "L q"]) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
+    """Entropy of the residues in each column as a share of log 20 (0: conserved), and the share of gaps."""
+    gaps = single[:, GAP]
+    residues = single[:, :GAP] / np.maximum(single[:, :GAP].sum(1, keepdims=True), 1e-12)
+    entropy = -(residues * np.log(np.maximum(residues, 1e-12))).sum(1) / np.log(GAP)
+    return entropy, gaps

@@ -1,0 +1,87 @@
+"""Figures of the protein insight, as PNG bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
+from zoo.proteins.batch import LEAST_SEPARATION
+from zoo.proteins.contacts import Native
+
+BINS = 10
+
+
+def contact_map(
+    probability: Float[np.ndarray, "L L"], title: str, native: Native | None = None, start: int = 1
+) -> bytes:
+    """Above the diagonal the probabilities; below, the best L pairs: blue if in contact, orange if not, and the native
+    contacts in grey. Without a structure the map alone. start: the number of the first column."""
+    length = len(probability)
+    figure, axes = plt.subplots(figsize=(5.4, 5.0), layout="constrained")
+    shown = np.where(np.triu(np.ones_like(probability), LEAST_SEPARATION) > 0, probability, np.nan)
+    if native is None:
+        shown = np.where(
+            np.abs(np.subtract.outer(range(length), range(length))) >= LEAST_SEPARATION, probability, np.nan
+        )
+    extent = (start - 0.5, start + length - 0.5, start + length - 0.5, start - 0.5)
+    image = axes.imshow(shown, cmap="Greys", vmin=0, vmax=max(0.2, float(np.nanmax(shown))), extent=extent)
+    if native is not None:
+        _overlay(axes, probability, native, start)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("probability of contact", fontsize=8)
+    axes.set_title(title, loc="left", fontsize=9, color=INK)
+    axes.set_xlabel("column", fontsize=8)
+    axes.tick_params(labelsize=7)
+    return png(figure)
+
+
+def _overlay(axes: Axes, probability: np.ndarray, native: Native, start: int) -> None:
+    length = len(probability)
+    counted = np.tril(np.ones((length, length), dtype=bool), -LEAST_SEPARATION)
+    touching = np.argwhere(native.contact & counted)
+    axes.scatter(*(touching.T[::-1] + start), s=7, marker="s", color=GREY, linewidths=0, label="native contact")
+    i, j = np.nonzero(counted & native.known & (native.separation >= LEAST_SEPARATION))
+    best = np.argsort(-probability[i, j], kind="stable")[: native.num_resolved]
+    right = native.contact[i[best], j[best]]
+    for mine, colour, label in ((right, BLUE, "predicted, in contact"), (~right, ORANGE, "predicted, not")):
+        axes.scatter(j[best][mine] + start, i[best][mine] + start, s=5, color=colour, linewidths=0, label=label)
+    axes.legend(fontsize=6, loc="lower left", frameon=False, markerscale=2)
+
+
+def reliability(probability: Float[np.ndarray, " pairs"], contact: np.ndarray) -> bytes:
+    """Of pairs with a predicted probability, how many touch: on the diagonal where probabilities mean what they say."""
+    edges = np.linspace(0, 1, BINS + 1)
+    which = np.clip(np.digitize(probability, edges) - 1, 0, BINS - 1)
+    said, true, count = [], [], []
+    for b in range(BINS):
+        mine = which == b
+        if mine.sum() >= 20:
+            said.append(probability[mine].mean())
+            true.append(contact[mine].mean())
+            count.append(int(mine.sum()))
+    figure, axes = plt.subplots(figsize=(3.6, 3.4), layout="constrained")
+    axes.plot([0, 1], [0, 1], color=GREY, lw=1)
+    axes.plot(said, true, "o-", color=BLUE, ms=4)
+    for x, y, n in zip(said, true, count, strict=True):
+        axes.annotate(f"{n:,}", (x, y), fontsize=6, color=INK, xytext=(3, -8), textcoords="offset points")
+    axes.set_xlabel("predicted probability", fontsize=8)
+    axes.set_ylabel("share in contact", fontsize=8)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    return png(figure)
+
+
+def head_maps(attention: Float[np.ndarray, "H L L"], titles: list[str]) -> bytes:
+    """Attention maps of some heads, side by side, one scale."""
+    figure, row = plt.subplots(
+        1, len(attention), figsize=(2.3 * len(attention), 2.6), squeeze=False, layout="constrained"
+    )
+    for axes, a, title in zip(row[0], attention, titles, strict=True):
+        axes.imshow(a, cmap="Blues", vmin=0, vmax=float(np.quantile(attention, 0.998)) or 1.0)
+        axes.set_title(title, fontsize=7, color=INK)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    return png(figure)

@@ -1,0 +1,61 @@
+"""A person's own alignment, and the structure that may lie beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch.utils.data import DataLoader
+
+from zoo.domain.errors import InputError
+from zoo.proteins.alignment import Alignment, without_gappy
+from zoo.proteins.alphabet import GAP
+from zoo.proteins.batch import Example, FamilySet, collate, with_structure
+from zoo.proteins.contacts import Native, native
+from zoo.proteins.family_attention import FamilySettings
+from zoo.proteins.mapping import place_of_columns
+from zoo.proteins.reading import read_alignment
+from zoo.proteins.structure import read_chains
+
+STRUCTURES = (".pdb", ".cif", ".ent", ".mmcif")
+COVERAGE = 0.5  # of the columns, by each sequence
+
+
+def own_example(path: Path) -> Example:
+    """An alignment in the columns of its first sequence, the query; with `my.pdb` or `my.cif` beside `my.a3m`, what the
+    chain most like the alignment says. Raises InputError, in one sentence, if either cannot be used."""
+    alignment = without_gappy(query_columns(read_alignment(path)), COVERAGE)
+    stem = stem_of(path)
+    beside = [
+        p for ending in STRUCTURES for p in (path.with_name(stem + ending), path.with_name(stem + ending + ".gz"))
+    ]
+    found = next((p for p in beside if p.is_file()), None)
+    return Example(stem, alignment, None if found is None else _native(alignment, found))
+
+
+def stem_of(path: Path) -> str:
+    name = Path(path).name.removesuffix(".gz")
+    return name.rpartition(".")[0] or name
+
+
+def query_columns(alignment: Alignment) -> Alignment:
+    """The columns in which the first sequence has a residue, if it has one in most of them; else all."""
+    there = alignment.codes[0] != GAP
+    return alignment.columns(there) if there.mean() >= 0.5 else alignment
+
+
+def _native(alignment: Alignment, path: Path) -> Native:
+    mistakes = []
+    for chain in read_chains(path).values():
+        try:
+            return native(chain, place_of_columns(alignment, chain))
+        except InputError as error:
+            mistakes.append(str(error))
+    raise InputError(mistakes[0])
+
+
+def input_loader(path: str | Path, labelled: bool = False, family: FamilySettings | None = None) -> DataLoader:
+    """One family from a file. Raises InputError if it cannot be used, or has no structure where one is asked for."""
+    example = own_example(Path(path).expanduser())
+    if labelled:
+        with_structure([example], path)
+    return DataLoader(FamilySet([example], family), batch_size=1, collate_fn=collate)
