@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from zoo.genomics.cooperation import cooperation, expected_spacings
+from zoo.genomics.cooperation import _placed, cooperation, expected_spacings
 from zoo.genomics.epistasis import epistasis
 from zoo.genomics.motifs import Motif, Sites, reverse_complement
 from zoo.genomics.scan import scan
@@ -82,8 +82,39 @@ def test_expected_spacings_are_counted_over_all_pairs_of_sites():
     np.testing.assert_array_equal(expected_spacings(*own), by_hand)
 
 
-def test_the_centre_of_a_plateau():
+def test_the_centre_of_a_plateau_and_of_the_ends():
     assert centre(histogram(np.array([7, 8, 9, 10, 11, 30])), 2) == 9
+    for only in (0, 1, 17, 50):
+        assert centre(histogram(np.full(9, only)), 2) == only
+
+
+def test_a_motif_with_itself_is_expected_in_one_of_the_first_two_ways():
+    rng = np.random.default_rng(3)
+    rows = [
+        ("A", 0, int(s), int(s) + 8, str(x))
+        for s, x in zip(rng.integers(0, 92, 40), rng.choice(["+", "-"], 40), strict=True)
+    ]
+    pairs = site_pairs(sites(*rows), ["A"])
+    own = np.array([(q, s, e, strand == "-") for _, q, s, e, strand in rows])
+    expected = expected_spacings(own, own, same=True)  # counts a pair once each way round
+    by_hand = np.stack([histogram(pairs.spacing[pairs.way == way]) for way in range(4)])
+    np.testing.assert_array_equal(expected, 2 * by_hand)
+
+
+def test_spacings_of_strangers_are_not_significant():
+    """Two motifs that know nothing of each other, labels drawn by lot: few pairs may look placed or telling."""
+    low = {"placed p": 0, "at spacing p": 0}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        n = 300
+        rows = [(m, i, int(s), int(s) + 8, str(x)) for i in range(n) for m, s, x in zip(
+            "AB", rng.integers(0, 82, 2), rng.choice(["+", "-"], 2), strict=True)]  # fmt: skip
+        placed = _placed(site_pairs(sites(*rows), ["A", "B"]).assign(positive=lambda t: (t.sequence % 2 == 0)),
+                         tuple(np.array([(q, s, e, x == "-") for m, q, s, e, x in rows if m == name]) for name in "AB"),
+                         np.arange(n) % 2 == 0)  # fmt: skip
+        for name in low:
+            low[name] += placed[name] < 0.05
+    assert max(low.values()) <= 3
 
 
 # ---- models whose answer is known
@@ -165,3 +196,11 @@ def test_a_pair_that_acts_at_its_spacing_is_found_with_it(monkeypatch):
 def test_a_pair_that_merely_stands_together_does_not_cooperate(model, monkeypatch):
     (row,) = together(model, monkeypatch).to_dict("records")
     assert row["cooperates"] == "no" and row["placed p"] < 1e-10
+
+
+def test_motifs_that_never_meet_have_no_pairs():
+    """No site at all, and sites in negatives alone: nothing to destroy."""
+    codes, labels = planted(np.random.default_rng(2))
+    strangers = [Motif(name, np.eye(4)[[1] * 8] * 20) for name in ("A", "B")]
+    nowhere = cooperation(Both(), codes, scan(strangers, np.zeros_like(codes), threshold=4.0**-8), labels, ["A", "B"])
+    assert len(nowhere.table) == len(nowhere.cooperating) == 0 and nowhere.partners == set()

@@ -14,10 +14,10 @@ BOX = Motif("box", np.array([[1, 1, 1, 17], [17, 1, 1, 1], [2, 2, 2, 14], [14, 2
 
 
 def test_the_shortest_stretch_with_half_of_the_sites():
-    starts = np.array([3, 20, 21, 21, 22, 40, 57, 70])
+    starts = np.repeat([3, 20, 21, 21, 22, 40, 57, 70], 5)
     assert usual_place(starts, 80) == (20 - MARGIN, 22 + MARGIN + 1)
     assert usual_place(np.arange(80), 80) is None, "spread out"
-    assert usual_place(np.zeros(0, int), 80) is None
+    assert usual_place(np.full(10, 20), 80) is None, "too few"
 
 
 @pytest.mark.parametrize("stranded", [True, False])

@@ -42,16 +42,18 @@ def discover_by_head(
     """(motifs, number of seqlets behind the sum over heads). The best supported motif first.
 
     score: evidence summed over heads; heads: of each one. codes: the sequences, padding as `PAD`. background: sequences
-    without the motifs. q-values are Benjamini-Hochberg over the motifs of all searches. Motifs that lie on each other
+    without the motifs. p-values are multiplied by the number of
+    searches, q-values are Benjamini-Hochberg over what those left. Motifs that lie on each other
     and are alike (`zoo.genomics.merge`) are one: the better supported stands for it.
     """
     present, plain, others = codes != PAD, np.minimum(codes, 4), np.minimum(background, 4)
     seqlets = find_seqlets(score.astype(float), present, seed=seed)
     found = [(ALL, d) for d in discover(plain, seqlets, others, stranded=stranded, seed=seed)]
-    for name, track in _searched(score, heads):
+    searches = list(_searched(score, heads))
+    for name, track in searches:
         alone = find_seqlets(track.astype(float), present, max_per_sequence=1, seed=seed)
         found += [(name, d) for d in discover(plain, alone, others, stranded=stranded, seed=seed)]
-    return _merged(found, stranded), len(seqlets)
+    return _merged(found, 1 + len(searches), stranded), len(seqlets)
 
 
 def _searched(score: np.ndarray, heads: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
@@ -59,10 +61,11 @@ def _searched(score: np.ndarray, heads: Mapping[str, np.ndarray]) -> Iterator[tu
     yield from sorted(heads.items(), key=lambda item: -np.abs(item[1]).sum())[:MAX_HEADS]
 
 
-def _merged(found: list[tuple[str, Discovery]], stranded: bool) -> tuple[Found, ...]:
+def _merged(found: list[tuple[str, Discovery]], searches: int, stranded: bool) -> tuple[Found, ...]:
     if not found:
         return ()
-    qvalues = false_discovery_control([d.evidence.pvalue for _, d in found])
+    pvalues = [min(1.0, searches * d.evidence.pvalue) for _, d in found]  # what failed in its search is not among them
+    qvalues = false_discovery_control(pvalues)
     groups: list[tuple[Discovery, list[str]]] = []
     for i in np.argsort([d.evidence.pvalue for _, d in found], kind="stable"):
         source, discovery = found[i]

@@ -54,7 +54,7 @@ class Cooperation:
 
     @property
     def cooperating(self) -> pd.DataFrame:
-        return self.table[self.table.cooperates == "yes"]
+        return self.table[self.table.cooperates == "yes"] if len(self.table) else self.table
 
 
 def cooperation(
@@ -67,6 +67,8 @@ def cooperation(
 ) -> Cooperation:
     """codes: [N, L] of both classes; sites: the motifs' sites in them; labels: [N], True for a positive."""
     pairs = site_pairs(sites, names)
+    if not len(pairs):
+        return Cooperation(tuple(names), pd.DataFrame(), pairs)
     pairs["positive"] = labels[pairs.sequence].astype(bool)
     pairs["co_attention"], pairs["raw_attention"] = co_attention(model, codes, sites, pairs)
     pairs["epistasis"] = np.nan
@@ -91,8 +93,8 @@ def cooperation(
 
 
 def _drawn(pairs: pd.DataFrame, seed: int) -> pd.Index:
-    """At most `MOST` pairs of sites in positives for each two motifs."""
-    mixed = pairs[pairs.positive].sample(frac=1.0, random_state=seed)
+    """At most `MOST` pairs of sites in positives for each two motifs, one of a sequence."""
+    mixed = pairs[pairs.positive].sample(frac=1.0, random_state=seed).groupby(["a", "b", "sequence"]).head(1)
     return mixed.groupby(["a", "b"]).head(MOST).index.sort_values()
 
 
@@ -117,17 +119,17 @@ def _placed(group: pd.DataFrame, own: tuple[np.ndarray, np.ndarray], labels: np.
     """The way and the spacing around which most pairs of positives stand, beyond what the motifs' own places give."""
     positive = group[group.positive]
     in_positives = [sites[labels[sites[:, 0]].astype(bool)] for sites in own]
-    expected = expected_spacings(*in_positives)
+    expected = expected_spacings(*in_positives, same=bool((group.a == group.b).all()))
     observed = np.stack([histogram(positive.spacing[positive.way == way]) for way in range(len(WAYS))])
     expected *= observed.sum() / max(expected.sum(), 1e-9)
-    best: tuple[float, int, int] = (1.0, int(observed.sum(1).argmax()), 0)
+    best: tuple[float, int, int] | None = None
     for way in range(len(WAYS)):
         if observed[way].sum() == 0:
             continue
         spacing = centre(observed[way], REACH)
         chance = near(expected[way], REACH)[spacing]
         p = float(poisson.sf(near(observed[way], REACH)[spacing] - 1, max(chance, 1e-9)))
-        if best[2] == 0 or p < best[0]:
+        if best is None or p < best[0]:
             best = (p, way, spacing)
     p, way, spacing = best
     here = (group.way == way) & ((group.spacing - spacing).abs() <= REACH)
@@ -138,15 +140,15 @@ def _placed(group: pd.DataFrame, own: tuple[np.ndarray, np.ndarray], labels: np.
         "spacing": spacing,
         "at spacing": held[0] / max(1, counts[0]),
         "at spacing, negatives": held[1] / max(1, counts[1]),
-        "at spacing p": float(fisher_greater(held[0], counts[0], held[1], counts[1])),
+        "at spacing p": min(1.0, float(fisher_greater(held[0], counts[0], held[1], counts[1])) * observed.size),
         "placed p": min(1.0, p * observed.size),
     }
 
 
-def expected_spacings(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """[ways, spacings]: how often two sites of different sequences would lie so, were those sequences one.
+def expected_spacings(a: np.ndarray, b: np.ndarray, same: bool = False) -> np.ndarray:
+    """[ways, spacings]: how often any two sites, of whatever sequences, would lie so, were their sequences one.
 
-    a, b: the motifs' sites as rows (sequence, start, end, minus).
+    a, b: the motifs' sites as rows (sequence, start, end, minus). same: one motif, whose first two ways are one.
     """
     if not len(a) or not len(b):
         return np.zeros((len(WAYS), MAX_SPACING + 1))
@@ -160,6 +162,8 @@ def expected_spacings(a: np.ndarray, b: np.ndarray) -> np.ndarray:
                 starts = np.bincount(right[:, 1], minlength=length + MAX_SPACING + 1)
                 way = int(lies(np.array([a_left]), np.array([bool(a_minus)]), np.array([bool(b_minus)]))[0])
                 found[way] += [ends[:length] @ starts[gap : gap + length] for gap in range(MAX_SPACING + 1)]
+    if same:
+        found[0], found[1] = found[0] + found[1], 0
     return found
 
 

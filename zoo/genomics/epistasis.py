@@ -33,6 +33,8 @@ def epistasis(
     codes: [N, L]; pairs: as `zoo.genomics.spacing.site_pairs` gives them. Costs `REPEATS` forward passes for each
     site and each pair.
     """
+    if not len(pairs):
+        return np.zeros(0)
     used, at = np.unique(np.concatenate([pairs.site_a, pairs.site_b]).astype(int), return_inverse=True)
     first, second = at[: len(pairs)], at[len(pairs) :]
     rows = np.unique(sites.sequence[used], return_inverse=True)

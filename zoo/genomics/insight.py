@@ -72,7 +72,8 @@ def explain(
         seen.score.numpy(), heads, chosen.codes, background.codes, stranded=stranded, seed=seed
     )
     motifs = [f.discovery.motif for f in found]
-    places = [usual_place(f.discovery.sites.start, chosen.codes.shape[1]) if stranded else None for f in found]
+    anchored = stranded and bool((chosen.lengths == chosen.codes.shape[1]).all())
+    places = [usual_place(f.discovery.sites.start, chosen.codes.shape[1]) if anchored else None for f in found]
     tested = _tested(model, motifs, places, test)
     names = [m.name for m in motifs]
     n_pos = len(tested.positive)

@@ -32,6 +32,7 @@ CLOSEST, WIDEST = 2, 14  # bases between the sites of a pair
 FARTHEST = 50  # of a misplaced pair
 JITTER, MARGIN = 2, 2  # a pair cooperates at its spacing +- 2; misplaced ones stay 2 more away
 WEAK = 0.3  # of the sites
+RIGHT = 1.0  # of the second pairs in positives stand at their spacing
 SECOND = 0.5  # of the sequences hold a second cooperating pair, a second decoy pair likewise
 RIGHT = 1.0
 

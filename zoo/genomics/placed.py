@@ -18,11 +18,13 @@ from zoo.genomics.scan import scan, site_threshold
 SHARE = 0.5  # of the sites must lie in the stretch
 LONGEST = 0.2  # of the sequence; a longer stretch is no place
 MARGIN = 2  # bases on either side
+MIN_SITES = 30  # of fewer, half lie in some short stretch by chance
 
 
 def usual_place(starts: Int[np.ndarray, " n"], length: int) -> tuple[int, int] | None:
-    """[first, last) start of the shortest stretch that holds half of the sites, and a margin; None if that is long."""
-    if len(starts) == 0:
+    """[first, last) start of the shortest stretch that holds half of the sites, and a margin; None if that is long, or
+    the sites are too few to tell."""
+    if len(starts) < MIN_SITES:
         return None
     ordered = np.sort(starts)
     held = max(1, int(np.ceil(SHARE * len(ordered))))

@@ -60,11 +60,9 @@ def lies(a_left: np.ndarray, a_minus: np.ndarray, b_minus: np.ndarray) -> Int[np
     return np.where(a_minus == b_minus, np.where(tandem, 0, 1), np.where(facing, 2, 3))
 
 
-def histogram(
-    spacing: Int[np.ndarray, " n"], weight: Float[np.ndarray, " n"] | None = None, max_spacing: int = MAX_SPACING
-) -> Float[np.ndarray, " bins"]:
-    """How often (or with what weight) each spacing 0 ... max_spacing occurs."""
-    return np.bincount(spacing, weight, max_spacing + 1)[: max_spacing + 1].astype(float)
+def histogram(spacing: Int[np.ndarray, " n"]) -> Float[np.ndarray, " bins"]:
+    """How often each spacing 0 ... MAX_SPACING occurs."""
+    return np.bincount(spacing, minlength=MAX_SPACING + 1)[: MAX_SPACING + 1].astype(float)
 
 
 def near(counts: Float[np.ndarray, " bins"], reach: int) -> Float[np.ndarray, " bins"]:
@@ -73,7 +71,10 @@ def near(counts: Float[np.ndarray, " bins"], reach: int) -> Float[np.ndarray, " 
 
 
 def centre(counts: Float[np.ndarray, " bins"], reach: int) -> int:
-    """The spacing around which most lies: the highest sum within `reach`; where several are as high, their middle."""
+    """The spacing around which most lies: the median of the fullest stretch of 2 `reach` + 1 spacings."""
     sums = near(counts, reach)
-    best = np.flatnonzero(sums >= sums.max() - 1e-9)
-    return int(best[len(best) // 2])
+    fullest = np.flatnonzero(sums >= sums.max() - 1e-9)
+    middle = int(fullest[len(fullest) // 2])
+    start = max(0, middle - reach)
+    held = np.cumsum(counts[start : middle + reach + 1])
+    return start + int(np.searchsorted(held, held[-1] / 2))
