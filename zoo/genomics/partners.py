@@ -17,8 +17,8 @@ PAIR_CAPTION = (
     "than the sum of destroying each, by 0.5 of the logit or more (epistasis; Wilcoxon over sequences, "
     "Benjamini-Hochberg q < 0.05). Orientation and spacing: where most pairs stand; placed p: so many there, "
     "were each motif indifferent to the other (Poisson). Together p, at spacing p: more often in positives than in "
-    "negatives (Fisher). P-values at a spacing (+- 2 bases) are corrected for all spacings, not for all pairs. Negative "
-    "epistasis: either site alone would do."
+    "negatives (Fisher). P-values at a spacing (+- 2 bases) are corrected for all spacings, not for all pairs. "
+    "Negative epistasis: either site alone would do."
 )
 SPACING_CAPTION = "Left: pairs of sites at each spacing, in the table's orientation. Right: how they interact there."
 NETWORK_CAPTION = "Orange: the motifs count for more together. Grey: either alone would do. Width: how much, in logits."
