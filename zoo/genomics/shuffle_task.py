@@ -1,8 +1,8 @@
 """A second thing to learn, for which no labels are needed: which sequences are real, and which are their shuffles.
 
 Dinucleotide shuffles keep composition and lose every motif, so the stem must learn motifs to tell them apart, also
-those that stand equally often in both classes and matter by their company alone. Without it nothing is learned from the
-strict planted library (`zoo.genomics.library`): a pair cannot be seen before its sites are.
+those that stand equally often in both classes and matter by their company alone, as in the strict planted library
+(`zoo.genomics.library`): a pair cannot be seen before its sites are.
 """
 
 from __future__ import annotations
