@@ -178,9 +178,7 @@ def _sites(model, data, planted: Planted, positives) -> list[dict]:
 def _pairs(model, planted, test, learnt_from, motifs: list[Motif], names: list[str], letters) -> list[dict]:
     threshold = site_threshold(test.codes.shape[1], stranded=False)
     labels = test.labels == 1
-    found = cooperation(
-        model, test.codes, scan(motifs, test.codes, letters, threshold), labels, [m.name for m in motifs]
-    )
+    found = cooperation(model, test.codes, scan(motifs, test.codes, letters, threshold), labels, motifs)
     stands_for = {m.name: name for m, name in zip(motifs, names, strict=True)}
     columns = ["a", "b", "cooperates", "orientation", "spacing", "epistasis", "co-attention", "raw attention"]
     table = found.table if len(found.table) else pd.DataFrame(columns=columns)
@@ -228,10 +226,10 @@ def _best(table: pd.DataFrame, column: str) -> dict[frozenset, float]:
 
 def _fisher(planted, codes, labels, letters, threshold) -> dict[frozenset, float]:
     """-log10 p of the best orientation and spacing (+- 2), Bonferroni."""
-    names = [f.name for f in planted.factors]
-    pairs = site_pairs(
-        scan([f.reference.motif.renamed(f.name) for f in planted.factors], codes, letters, threshold), names
-    )
+    motifs = [f.reference.motif.renamed(f.name) for f in planted.factors]
+    names = [motif.name for motif in motifs]
+    palindromes = {motif.name for motif in motifs if motif.palindromic}
+    pairs = site_pairs(scan(motifs, codes, letters, threshold), names, palindromes)
     positive = labels[pairs.sequence]
     n_pos, n_neg = int(labels.sum()), int((~labels).sum())
     found = {}

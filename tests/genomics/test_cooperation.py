@@ -14,7 +14,7 @@ from zoo.genomics.cooperation import _placed, cooperation, expected_spacings
 from zoo.genomics.epistasis import epistasis
 from zoo.genomics.motifs import Motif, Sites, reverse_complement
 from zoo.genomics.scan import scan
-from zoo.genomics.spacing import WAYS, centre, histogram, site_pairs
+from zoo.genomics.spacing import WAYS, centre, histogram, one_way, site_pairs
 
 A, B = "TTGACAGC", "GGTATAAT"
 CODES = {"A": np.array(["ACGT".index(x) for x in A], np.uint8), "B": np.array(["ACGT".index(x) for x in B], np.uint8)}
@@ -79,7 +79,43 @@ def test_expected_spacings_are_counted_over_all_pairs_of_sites():
     pairs = pairs[pairs.a != pairs.b]
     by_hand = np.stack([histogram(pairs.spacing[pairs.way == way]) for way in range(4)])
     own = [np.array([(q, s, e, strand == "-") for m, q, s, e, strand in rows if m == name]) for name in "AB"]
-    np.testing.assert_array_equal(expected_spacings(*own), by_hand)
+    np.testing.assert_array_equal(expected_spacings(*own, one_way(False, False, False)), by_hand)
+
+
+@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.parametrize("strandless", ["", "A", "B", "AB"])
+def test_ways_that_no_strand_tells_apart_are_one(same, strandless):
+    """Turning a site that has no strand, or naming two sites of one motif the other way round, changes nothing."""
+    if same and strandless in ("A", "B"):
+        return
+    names = ["A"] if same else ["A", "B"]
+    second = "A" if same else "B"
+    classes: dict[tuple[str, str, bool], int] = {}
+    for x in "+-":
+        for y in "+-":
+            for a_left in (True, False):
+                a, b = (10, 25) if a_left else (25, 10)
+                placed = sites(("A", 0, a, a + 8, x), (second, 0, b, b + 8, y))
+                (classes[x, y, a_left],) = site_pairs(placed, names, set(strandless)).way
+    for (x, y, a_left), way in classes.items():
+        turned = {"+": "-", "-": "+"}
+        if "A" in strandless:
+            assert way == classes[turned[x], y, a_left]
+        if "B" in strandless:
+            assert way == classes[x, turned[y], a_left]
+        if same:
+            assert way == classes[y, x, not a_left]
+    told = {(False, ""): 4, (False, "A"): 2, (False, "B"): 2, (False, "AB"): 1, (True, ""): 3, (True, "AB"): 1}
+    assert len(set(classes.values())) == told[same, strandless]
+
+
+@pytest.mark.parametrize(
+    ("word", "palindromic"),
+    [("TGACGTCA", True), ("ATGACGTCA", True), ("GGTCANNNTGACC", True), ("TTGACAGC", False), ("GGTATAAT", False)],
+)
+def test_a_palindrome_is_known(word, palindromic):
+    counts = np.array([np.full(4, 5.0) if x == "N" else np.eye(4)["ACGT".index(x)] * 20 for x in word])
+    assert Motif("x", counts).palindromic is palindromic
 
 
 def test_the_centre_of_a_plateau_and_of_the_ends():
@@ -96,7 +132,7 @@ def test_a_motif_with_itself_is_expected_in_one_of_the_first_two_ways():
     ]
     pairs = site_pairs(sites(*rows), ["A"])
     own = np.array([(q, s, e, strand == "-") for _, q, s, e, strand in rows])
-    expected = expected_spacings(own, own, same=True)  # counts a pair once each way round
+    expected = expected_spacings(own, own, one_way(True, False, False))  # counts a pair once each way round
     by_hand = np.stack([histogram(pairs.spacing[pairs.way == way]) for way in range(4)])
     np.testing.assert_array_equal(expected, 2 * by_hand)
 
@@ -109,9 +145,9 @@ def test_spacings_of_strangers_are_not_significant():
         n = 300
         rows = [(m, i, int(s), int(s) + 8, str(x)) for i in range(n) for m, s, x in zip(
             "AB", rng.integers(0, 82, 2), rng.choice(["+", "-"], 2), strict=True)]  # fmt: skip
-        placed = _placed(site_pairs(sites(*rows), ["A", "B"]).assign(positive=lambda t: (t.sequence % 2 == 0)),
+        placed, _ = _placed(site_pairs(sites(*rows), ["A", "B"]).assign(positive=lambda t: (t.sequence % 2 == 0)),
                          tuple(np.array([(q, s, e, x == "-") for m, q, s, e, x in rows if m == name]) for name in "AB"),
-                         np.arange(n) % 2 == 0)  # fmt: skip
+                         np.arange(n) % 2 == 0, one_way(False, False, False))  # fmt: skip
         for name in low:
             low[name] += placed[name] < 0.05
     assert max(low.values()) <= 3
@@ -178,29 +214,52 @@ def planted(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([write(60, rng, spacing=12), write(60, rng)]), np.repeat([True, False], 60)
 
 
-def together(model, monkeypatch) -> pd.DataFrame:
-    codes, labels = planted(np.random.default_rng(1))
+def together(model, monkeypatch, codes=None, anchored=()) -> pd.DataFrame:
+    if codes is None:
+        codes, _ = planted(np.random.default_rng(1))
+    labels = np.repeat([True, False], 60)
     nothing = lambda model, codes, sites, pairs: (np.zeros(len(pairs)), np.zeros(len(pairs)))  # noqa: E731
     monkeypatch.setattr("zoo.genomics.cooperation.co_attention", nothing)  # these models have no attention
-    return cooperation(model, codes, scan(MOTIFS, codes, threshold=4.0**-8), labels, ["A", "B"]).table
+    return cooperation(model, codes, scan(MOTIFS, codes, threshold=4.0**-8), labels, MOTIFS, anchored).table
 
 
 def test_a_pair_that_acts_at_its_spacing_is_found_with_it(monkeypatch):
     (row,) = together(AtTwelve(), monkeypatch).to_dict("records")
     assert row["cooperates"] == "yes" and row["spacing"] == 12 and row["orientation"] == "A> B>"
-    assert row["epistasis"] == pytest.approx(4) and row["placed p"] < 1e-10 and row["at spacing p"] < 1e-10
+    assert row["epistasis"] == pytest.approx(4) and row["placed q"] < 1e-10 and row["at spacing q"] < 1e-10
     assert row["at spacing"] == 1 and row["at spacing, negatives"] == 0
 
 
 @pytest.mark.parametrize("model", [Adds(), Either()])
 def test_a_pair_that_merely_stands_together_does_not_cooperate(model, monkeypatch):
     (row,) = together(model, monkeypatch).to_dict("records")
-    assert row["cooperates"] == "no" and row["placed p"] < 1e-10
+    assert row["cooperates"] == "no" and row["placed q"] < 1e-10
+    assert row["keeps a spacing"] == "yes"  # that much the sequences say
+
+
+@pytest.mark.parametrize("anchored", [(), ("A",), ("A", "B")])
+def test_places_of_their_own_are_an_arrangement_if_both_keep_one(anchored, monkeypatch):
+    """Each word wavers about its place and knows nothing of the other; negatives hold both anywhere."""
+    rng = np.random.default_rng(4)
+    codes = np.concatenate([rng.integers(0, 4, (60, 90)).astype(np.uint8), write(60, rng)])
+    for row in codes[:60]:
+        a, b = 20 + int(rng.integers(0, 5)), 45 + int(rng.integers(0, 5))
+        row[a : a + 8], row[b : b + 8] = CODES["A"], CODES["B"]
+    (row,) = together(Adds(), monkeypatch, codes, anchored).to_dict("records")
+    assert row["placed q"] > 0.05 and row["at spacing q"] < 1e-6 and abs(row["spacing"] - 17) <= 1
+    assert row["keeps a spacing"] == ("yes" if len(anchored) == 2 else "no")
+
+
+def test_a_spacing_that_both_classes_keep_is_not_the_classes_own(monkeypatch):
+    rng = np.random.default_rng(5)
+    codes = write(120, rng, spacing=12)
+    (row,) = together(Adds(), monkeypatch, codes, ("A", "B")).to_dict("records")
+    assert row["placed q"] < 1e-10 and row["keeps a spacing"] == "no"
 
 
 def test_motifs_that_never_meet_have_no_pairs():
     """No site at all, and sites in negatives alone: nothing to destroy."""
     codes, labels = planted(np.random.default_rng(2))
     strangers = [Motif(name, np.eye(4)[[1] * 8] * 20) for name in ("A", "B")]
-    nowhere = cooperation(Both(), codes, scan(strangers, np.zeros_like(codes), threshold=4.0**-8), labels, ["A", "B"])
+    nowhere = cooperation(Both(), codes, scan(strangers, np.zeros_like(codes), threshold=4.0**-8), labels, strangers)
     assert len(nowhere.table) == len(nowhere.cooperating) == 0 and nowhere.partners == set()

@@ -31,8 +31,9 @@ def result(planted, motif: str, factor: str, needed: bool = True, cooperates: bo
 
 def cooperation(*rows: tuple[str, str, str, int, float]) -> Cooperation:
     table = pd.DataFrame(rows, columns=["a", "b", "cooperates", "spacing", "epistasis"])
-    table["orientation"] = "A> B>"
-    return Cooperation(tuple({*table.a, *table.b}), table, pd.DataFrame())
+    table["orientation"], table["keeps a spacing"] = "A> B>", "no"
+    table["at spacing"], table["at spacing, negatives"] = 0.19, 0.01
+    return Cooperation(tuple({*table.a, *table.b}), table, pd.DataFrame(), {})
 
 
 def test_the_motifs_that_interact_most_stand_for_a_pair(planted):
@@ -70,3 +71,9 @@ def test_the_headline_counts_and_names():
         "  1-TTGACA  A> B>  2-TATAAT, 17 bases apart: +2.00 logits",
     ]
     assert "none counts" in pair_headline(cooperation(("1", "3", "no", 7, 0.2)), labels)
+    spaced = cooperation(("1", "2", "no", 17, 0.1))
+    spaced.table["keeps a spacing"] = "yes"
+    assert pair_headline(spaced, labels).splitlines()[1:] == [
+        "1 of 1 pairs of motifs keep a spacing:",
+        "  1-TTGACA  A> B>  2-TATAAT, 17 bases apart in 19% of positives, 1% of negatives",
+    ]

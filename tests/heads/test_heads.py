@@ -12,6 +12,7 @@ from zoo.attention import (
     Attend,
     AttentionPool,
     Dense,
+    Entropy,
     FullMap,
     GateGradient,
     Padding,
@@ -27,6 +28,7 @@ from zoo.heads.importance import ablation, gate_importance
 from zoo.heads.profile import Profile
 from zoo.heads.prune import pruned
 from zoo.heads.roles import ROLES, role
+from zoo.heads.sharpness import SharpHeads, relative_entropy_of_rows
 
 N = 24
 
@@ -190,6 +192,35 @@ def test_the_callback_makes_heads_differ_and_leaves_nothing_behind(loss):
         else:
             results.append(agreement_of(module.backbone, data))
     assert results[1] < 0.6 * results[0], results
+
+
+def test_entropy_of_rows_by_hand():
+    a = torch.tensor([[[[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]]])
+    mean = relative_entropy_of_rows(a, torch.ones(1, 3))
+    torch.testing.assert_close(mean, torch.tensor((0 + 1 + 0.5) / 3))
+    torch.testing.assert_close(relative_entropy_of_rows(a, torch.tensor([[1.0, 0, 1]])), torch.tensor(0.25))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_heads_asked_to_be_sharp_are(masked):
+    data, results = torch.randn(64, 40, 24, generator=torch.Generator().manual_seed(0)), []
+    present = torch.arange(40) < 33
+    for weight in (0.0, 10.0):
+        torch.manual_seed(0)
+        module = _Autoencoder()
+        if masked:
+            forward = module.backbone.forward
+            module.backbone.forward = lambda x, f=forward: f(x, Padding(present.expand(len(x), -1)))
+        trainer = pl.Trainer(
+            max_epochs=6, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, callbacks=[SharpHeads(weight)],
+        )  # fmt: skip
+        trainer.fit(module, DataLoader(data, batch_size=16))
+        with torch.no_grad(), observe(module.backbone, entropy := Entropy()):
+            module.backbone(data)
+        results.append(float(torch.stack(list(entropy.result().values())).mean()))
+        assert float(trainer.callback_metrics["train/entropy"]) > 0
+    assert results[1] < 0.8 * results[0], results
 
 
 def test_an_unknown_loss_is_said():

@@ -248,7 +248,7 @@ WORDS = ["experiment=sums", "logger=csv", "callbacks.progress=null", "trainer.en
 def trained(sums) -> Path:
     """One run of four epochs. Tests that change it take a copy."""
     folder = sums / "run"
-    train([*WORDS, f"hydra.run.dir={folder}"])
+    train([*WORDS, f"run_dir={folder}"])
     return folder
 
 
@@ -340,6 +340,37 @@ def test_test_scores_the_test_part_and_a_persons_own_file(trained, own, capsys):
     assert f"{score:.3f}" in capsys.readouterr().out
     cli.main(["test", str(trained), "--input", str(own)])
     assert "accuracy" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def again(sums) -> Path:
+    """The same data, weights drawn anew."""
+    train([*WORDS, f"run_dir={sums / 'again'}", "seed=5", "data.seed=0", "trainer.max_epochs=1"])
+    return sums / "again"
+
+
+def test_of_several_runs_the_mean_is_predicted(trained, again, own, tmp_path):
+    said = []
+    for runs in ([trained], [again], [trained, again]):
+        out = tmp_path / f"{len(said)}.csv"
+        cli.main(["predict", *map(str, runs), "--input", str(own), "--output", str(out)])
+        said.append(pd.read_csv(out))
+    numbers = ["p_small", "p_middling", "p_large"]
+    assert (said[0][numbers] - said[1][numbers]).abs().max().max() > 0.01
+    np.testing.assert_allclose(said[2][numbers], (said[0][numbers] + said[1][numbers]) / 2, atol=1e-6)
+    assert ("size" in said[2]) == said[0]["size"].equals(said[1]["size"]) and "list" in said[2]
+
+
+def test_of_several_runs_the_mean_is_tested_if_they_share_the_test_part(sums, trained, again, capsys):
+    cli.main(["test", str(trained), str(again)])
+    said = capsys.readouterr().out
+    assert "the first alone" in said and said.count("0.") > 6
+    train([*WORDS, f"run_dir={sums / 'elsewhere'}", "seed=6", "trainer.max_epochs=1"])
+    capsys.readouterr()
+    for runs, reason in (((trained, sums / "elsewhere"), "another test part"), ((trained, trained), "named once")):
+        with pytest.raises(SystemExit):
+            cli.main(["test", *map(str, runs)])
+        assert reason in " ".join(capsys.readouterr().err.split())
 
 
 def test_explain_of_the_test_part_says_what_training_said(trained, tmp_path):

@@ -80,6 +80,8 @@ def probabilities(
     if mask is None:
         return logits.softmax(-1)
     may_see = mask.rows(start, stop, k.shape[2], q.device)
+    if logits.requires_grad:  # a row of -inf has a softmax of NaN, whose gradient no mask stops
+        return logits.masked_fill(~may_see, torch.finfo(kept).min).softmax(-1).masked_fill(~may_see, 0.0)
     return logits.masked_fill_(~may_see, float("-inf")).softmax(-1).masked_fill_(~may_see, 0.0)
 
 

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from zoo.attention import Between, BetweenGradient, observe
 from zoo.genomics.batch import reverse_complement
-from zoo.genomics.embed import PAD, Tokens
+from zoo.genomics.embed import PAD
 from zoo.genomics.motifs import Sites
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
 
-BATCH = 128
+BATCH = 40_000  # bases: sequences times their length
 
 
 def co_attention(
@@ -38,8 +38,9 @@ def co_attention(
     by_sequence = {int(row): used[sites.sequence[used] == row] for row in np.unique(sites.sequence[used])}
     rows = np.array(sorted(by_sequence), dtype=int)
     slot = {int(site): k for members in by_sequence.values() for k, site in enumerate(members)}
-    for at in range(0, len(rows), BATCH):
-        chunk = rows[at : at + BATCH]
+    size = max(1, BATCH // codes.shape[1])
+    for at in range(0, len(rows), size):
+        chunk = rows[at : at + size]
         spans = _spans(sites, [by_sequence[int(r)] for r in chunk])
         seen = _between(model, torch.from_numpy(codes[chunk]), spans)
         place = {int(r): i for i, r in enumerate(chunk)}
@@ -76,7 +77,7 @@ def _strand(
 ) -> tuple[Float[Tensor, "B S S"], Float[Tensor, "B S S"]]:
     embedded = model.embedding(codes.to(model.device))
     tokens = replace(embedded, tokens=embedded.tokens.detach().requires_grad_())
-    groups = _groups(tokens, spans).to(model.device)
+    groups = tokens.shares(torch.from_numpy(spans).to(model.device))
     prefix = model.backbone.num_prefix
     gradient, raw = BetweenGradient(groups, prefix), Between(groups, prefix)
     with torch.enable_grad(), observe(model, gradient, raw, layers="backbone"):
@@ -85,11 +86,3 @@ def _strand(
     per_pair = (size[:, :, None] * size[:, None, :]).clamp_min(1e-6).cpu()
     total = [sum(layer.sum(1) for layer in seen.result().values()).cpu() for seen in (gradient, raw)]
     return total[0], total[1] / per_pair
-
-
-def _groups(tokens: Tokens, spans: np.ndarray) -> Float[Tensor, "B n S"]:
-    """The share of each token's own bases that lie in each site."""
-    first = np.arange(tokens.tokens.shape[1])[None, :, None] * tokens.stride
-    start, end = spans[:, None, :, 0], spans[:, None, :, 1]
-    inside = np.minimum(first + tokens.stride, end) - np.maximum(first, start)
-    return torch.from_numpy(np.clip(inside, 0, None) / tokens.stride).float()

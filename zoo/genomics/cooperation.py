@@ -4,28 +4,33 @@
     together     more often in positives than in negatives? (Fisher)
     placed       the orientation and spacing at which sites stand more often than if each motif kept its own places in
                  the sequence but knew nothing of the other (other sequences' sites are put beside it; Poisson)
+    at spacing   more often there in positives than in negatives? (Fisher)
     attended     attention x gradient that runs between the two sites                       (co_attention)
     interact     the model's logit is more than the sum of what each says                   (epistasis)
 
 A pair is said to cooperate when the model's interaction at its sites is positive over sequences (Wilcoxon
-signed-rank, Benjamini-Hochberg q < 0.05) and at least `MIN_EPISTASIS` of the logit. The rest stands beside it.
+signed-rank, Benjamini-Hochberg q < 0.05) and at least `MIN_EPISTASIS` of the logit. A model may use an arrangement
+and still add up its parts: a pair keeps a spacing when it stands there more often in positives than in negatives and
+more often than if each were alone, or if each keeps its own place (then those places are the arrangement). Q-values are
+Benjamini-Hochberg's over the pairs, of p-values corrected for all orientations and spacings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from scipy.stats import false_discovery_control, poisson, wilcoxon
 
 from zoo.genomics.co_attention import co_attention
 from zoo.genomics.enrichment import fisher_greater
 from zoo.genomics.epistasis import epistasis
-from zoo.genomics.motifs import Sites
-from zoo.genomics.spacing import MAX_SPACING, WAYS, centre, histogram, lies, near, site_pairs
+from zoo.genomics.motifs import Motif, Sites
+from zoo.genomics.spacing import MAX_SPACING, WAYS, centre, histogram, lies, near, one_way, site_pairs
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
@@ -39,13 +44,15 @@ FDR = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Cooperation:
-    """table: one row for each pair of motifs, the strongest interaction first. pairs: every pair of sites behind it
-    (`zoo.genomics.spacing.site_pairs`, with columns `positive`, `co_attention`, `raw_attention` and `epistasis`,
-    which is NaN where it was not measured)."""
+    """table: one row for each pair of motifs, the strongest interaction first. expected: how many pairs of sites of
+    positives would stand at each spacing, in the table's orientation, if neither motif knew of the other. pairs: every
+    pair of sites behind it (`zoo.genomics.spacing.site_pairs`, with columns `positive`, `co_attention`,
+    `raw_attention` and `epistasis`, which is NaN where it was not measured)."""
 
     names: tuple[str, ...]
     table: pd.DataFrame
     pairs: pd.DataFrame
+    expected: dict[tuple[str, str], np.ndarray]
 
     @property
     def partners(self) -> set[str]:
@@ -56,19 +63,30 @@ class Cooperation:
     def cooperating(self) -> pd.DataFrame:
         return self.table[self.table.cooperates == "yes"] if len(self.table) else self.table
 
+    @property
+    def spaced(self) -> pd.DataFrame:
+        """Those that keep a spacing, the most frequent first."""
+        if not len(self.table):
+            return self.table
+        return self.table[self.table["keeps a spacing"] == "yes"].sort_values("at spacing", ascending=False)
+
 
 def cooperation(
     model: PromoterDetector,
     codes: np.ndarray,
     sites: Sites,
     labels: np.ndarray,
-    names: Sequence[str],
+    motifs: Sequence[Motif],
+    anchored: Collection[str] = (),
     seed: int = 0,
 ) -> Cooperation:
-    """codes: [N, L] of both classes; sites: the motifs' sites in them; labels: [N], True for a positive."""
-    pairs = site_pairs(sites, names)
+    """codes: [N, L] of both classes; sites: the motifs' sites in them; labels: [N], True for a positive; anchored: the
+    motifs that keep a place of their own in the sequence."""
+    names = [motif.name for motif in motifs]
+    palindromes = {motif.name for motif in motifs if motif.palindromic}
+    pairs = site_pairs(sites, names, palindromes)
     if not len(pairs):
-        return Cooperation(tuple(names), pd.DataFrame(), pairs)
+        return Cooperation(tuple(names), pd.DataFrame(), pairs, {})
     pairs["positive"] = labels[pairs.sequence].astype(bool)
     pairs["co_attention"], pairs["raw_attention"] = co_attention(model, codes, sites, pairs)
     pairs["epistasis"] = np.nan
@@ -76,20 +94,28 @@ def cooperation(
     pairs.loc[destroyed, "epistasis"] = epistasis(model, codes, sites, pairs.loc[destroyed], seed)
     n_pos, n_neg = int(labels.sum()), int((~labels.astype(bool)).sum())
     places = _places(sites, names)
-    rows = []
+    rows: list[dict] = []
+    expected: dict[tuple[str, str], np.ndarray] = {}
     for (a, b), group in pairs.groupby(["a", "b"], sort=True):
         if group[group.positive].sequence.nunique() < MIN_PAIRS:
             continue
         own = (places[a], places[b])
-        rows.append({"a": names[a], "b": names[b], **_together(group, n_pos, n_neg), **_placed(group, own, labels)})
-        rows[-1] |= _interaction(group[group.positive], rows[-1])
+        alike = one_way(a == b, names[a] in palindromes, names[b] in palindromes)
+        placed, expected[names[a], names[b]] = _placed(group, own, labels, alike)
+        rows.append({"a": names[a], "b": names[b], **_together(group, n_pos, n_neg), **placed})
+        rows[-1] |= _interaction(group[group.positive], placed)
     table = pd.DataFrame(rows)
     if len(table):
-        table["epistasis q"] = false_discovery_control(table["epistasis p"])
+        for test in ("together", "at spacing", "placed", "epistasis"):
+            table[f"{test} p"] = false_discovery_control(table[f"{test} p"])
+            table = table.rename(columns={f"{test} p": f"{test} q"})
         strong = (table["epistasis q"] < FDR) & (table["epistasis"] >= MIN_EPISTASIS)
+        both_anchored = table.a.isin(anchored) & table.b.isin(anchored)
+        spaced = (table["at spacing q"] < FDR) & ((table["placed q"] < FDR) | both_anchored)
         table.insert(2, "cooperates", np.where(strong, "yes", "no"))
+        table.insert(3, "keeps a spacing", np.where(spaced, "yes", "no"))
         table = table.sort_values(["cooperates", "epistasis"], ascending=False, ignore_index=True)
-    return Cooperation(tuple(names), table, pairs)
+    return Cooperation(tuple(names), table, pairs, expected)
 
 
 def _drawn(pairs: pd.DataFrame, seed: int) -> pd.Index:
@@ -115,11 +141,14 @@ def _together(group: pd.DataFrame, n_pos: int, n_neg: int) -> dict[str, float]:
     }
 
 
-def _placed(group: pd.DataFrame, own: tuple[np.ndarray, np.ndarray], labels: np.ndarray) -> dict[str, object]:
-    """The way and the spacing around which most pairs of positives stand, beyond what the motifs' own places give."""
+def _placed(
+    group: pd.DataFrame, own: tuple[np.ndarray, np.ndarray], labels: np.ndarray, alike: np.ndarray
+) -> tuple[dict[str, object], Float[np.ndarray, " spacings"]]:
+    """The way and the spacing around which most pairs of positives stand, beyond what the motifs' own places give,
+    and how many these give at each spacing of that way."""
     positive = group[group.positive]
     in_positives = [sites[labels[sites[:, 0]].astype(bool)] for sites in own]
-    expected = expected_spacings(*in_positives, same=bool((group.a == group.b).all()))
+    expected = expected_spacings(*in_positives, alike)
     observed = np.stack([histogram(positive.spacing[positive.way == way]) for way in range(len(WAYS))])
     expected *= observed.sum() / max(expected.sum(), 1e-9)
     best: tuple[float, int, int] | None = None
@@ -135,7 +164,7 @@ def _placed(group: pd.DataFrame, own: tuple[np.ndarray, np.ndarray], labels: np.
     here = (group.way == way) & ((group.spacing - spacing).abs() <= REACH)
     held = [group[here & (group.positive == label)].sequence.nunique() for label in (True, False)]
     counts = int(labels.sum()), int((~labels.astype(bool)).sum())
-    return {
+    found = {
         "orientation": WAYS[way],
         "spacing": spacing,
         "at spacing": held[0] / max(1, counts[0]),
@@ -143,12 +172,14 @@ def _placed(group: pd.DataFrame, own: tuple[np.ndarray, np.ndarray], labels: np.
         "at spacing p": min(1.0, float(fisher_greater(held[0], counts[0], held[1], counts[1])) * observed.size),
         "placed p": min(1.0, p * observed.size),
     }
+    return found, expected[way]
 
 
-def expected_spacings(a: np.ndarray, b: np.ndarray, same: bool = False) -> np.ndarray:
+def expected_spacings(a: np.ndarray, b: np.ndarray, alike: np.ndarray) -> np.ndarray:
     """[ways, spacings]: how often any two sites, of whatever sequences, would lie so, were their sequences one.
 
-    a, b: the motifs' sites as rows (sequence, start, end, minus). same: one motif, whose first two ways are one.
+    a, b: the motifs' sites as rows (sequence, start, end, minus). alike: what each way is counted as
+    (`zoo.genomics.spacing.one_way`).
     """
     if not len(a) or not len(b):
         return np.zeros((len(WAYS), MAX_SPACING + 1))
@@ -161,9 +192,7 @@ def expected_spacings(a: np.ndarray, b: np.ndarray, same: bool = False) -> np.nd
                 ends = np.bincount(left[:, 2], minlength=length + MAX_SPACING + 1)
                 starts = np.bincount(right[:, 1], minlength=length + MAX_SPACING + 1)
                 way = int(lies(np.array([a_left]), np.array([bool(a_minus)]), np.array([bool(b_minus)]))[0])
-                found[way] += [ends[:length] @ starts[gap : gap + length] for gap in range(MAX_SPACING + 1)]
-    if same:
-        found[0], found[1] = found[0] + found[1], 0
+                found[alike[way]] += [ends[:length] @ starts[gap : gap + length] for gap in range(MAX_SPACING + 1)]
     return found
 
 

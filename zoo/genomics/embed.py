@@ -43,6 +43,13 @@ class Tokens:
         padded = F.pad(at_bases, (self.right + self.stride - 1, self.left))
         return F.avg_pool1d(padded, span, stride=1)[:, 0] * span
 
+    def shares(self, spans: Integer[Tensor, "B S 2"]) -> Float[Tensor, "B n S"]:
+        """How much of each token's own bases lies in each span [start, end)."""
+        first = torch.arange(self.tokens.shape[1], device=spans.device)[:, None] * self.stride
+        start, end = spans[:, None].unbind(-1)
+        inside = torch.minimum(first + self.stride, end) - torch.maximum(first, start)
+        return inside.clamp(min=0) / self.stride
+
 
 class Embedding(nn.Module):
     """What turns codes [B, L] into `Tokens`."""

@@ -3,8 +3,8 @@
     epistasis = f(both there) - f(first destroyed) - f(second destroyed) + f(both destroyed),  f the model's logit
 
 It is 0 where the model adds up what each site says, positive where a site counts for more beside the other, negative
-where one would do. A site is destroyed by permuting its bases, as in `zoo.genomics.knockout`; the same permutations
-serve alone and together.
+where one would do. A site is destroyed by permuting its own bases (`zoo.genomics.knockout` takes a short site's
+neighbours too, which here may be the partner); the same permutations serve alone and together.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
 
 REPEATS = 3  # permutations of each site, averaged
+BATCH = 2048  # sequences mutated at a time
 
 
 def epistasis(
@@ -56,15 +57,14 @@ def _logits_without(
     used: np.ndarray,
     permuted: list[np.ndarray],
     destroyed: list[tuple[int, ...]],
-    batch: int = 2048,
 ) -> Float[np.ndarray, " n"]:
     """Logits of the sequences in which the given sites (indices into `used`) hold their permuted bases."""
     parts = []
-    for at in range(0, len(destroyed), batch):
-        chunk = destroyed[at : at + batch]
+    for at in range(0, len(destroyed), BATCH):
+        chunk = destroyed[at : at + BATCH]
         mutants = codes[[sites.sequence[used[who[0]]] for who in chunk]].copy()
         for mutant, who in zip(mutants, chunk, strict=True):
             for i in who:
                 mutant[sites.start[used[i]] : sites.end[used[i]]] = permuted[i]
         parts.append(logits(model, torch.from_numpy(mutants)).numpy())
-    return np.concatenate(parts) if parts else np.zeros(0)
+    return np.concatenate(parts)

@@ -29,9 +29,9 @@ from zoo.genomics.evidence import KnownSites, head_name, site_coverage
 from zoo.genomics.findings import Findings, Origin, Tested
 from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, load_jaspar, match
 from zoo.genomics.knockout import knockouts
-from zoo.genomics.motifs import Motif, Sites
+from zoo.genomics.motifs import Motif
 from zoo.genomics.partners import recovered_pairs
-from zoo.genomics.placed import sites_in_place, usual_place
+from zoo.genomics.placed import IN_COMPANY, sites_in_place, usual_place
 from zoo.genomics.placing import Planted
 from zoo.genomics.recovered import recovered
 from zoo.genomics.scan import base_frequencies
@@ -88,7 +88,8 @@ def explain(
         Confirmed(m, f.sources, len(f.discovery.sites), p, e, k, tuple(x for x in matches if x.motif == m.name))
         for m, f, p, e, k in zip(motifs, found, present, enriched, needed, strict=True)
     ]
-    together = _cooperation(model, test, tested, [r.motif.name for r in results if r.present.qvalue < 0.05], seed)
+    present_in = [(m, place) for m, place in zip(motifs, places, strict=True) if m.name in there]
+    together = _cooperation(model, test, tested.letters, present_in, seed)
     results = [replace(r, cooperates=r.motif.name in together.partners) for r in results]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     elements = None
@@ -114,13 +115,20 @@ def explain(
     return with_tracks(tell(findings), model, positives, tested.names, tested.seen.score)
 
 
-def _cooperation(model: PromoterDetector, test: Sequences, tested: Tested, names: list[str], seed: int) -> Cooperation:
-    """Over both classes of the test sequences, positives first."""
-    positive, negative = np.flatnonzero(test.labels == 1), np.flatnonzero(test.labels == 0)
-    both = take(test, np.concatenate([positive, negative]))
-    shifted = replace(tested.sites_negative, sequence=tested.sites_negative.sequence + len(positive))
-    sites = Sites.concatenate([tested.sites, shifted])
-    return cooperation(model, both.codes, sites, np.arange(len(both)) < len(positive), names, seed)
+def _cooperation(
+    model: PromoterDetector,
+    test: Sequences,
+    letters: np.ndarray,
+    present: list[tuple[Motif, tuple[int, int] | None]],
+    seed: int,
+) -> Cooperation:
+    """The pairs of motifs (each with its place, if it has one) in both classes of the test sequences."""
+    motifs, places = [motif for motif, _ in present], [place for _, place in present]
+    length, stranded = float(test.lengths.mean()), model.strands == "given"
+    plain = np.minimum(test.codes, 4)
+    sites = sites_in_place(motifs, places, plain, letters, length, stranded, IN_COMPANY)
+    placed = {motif.name for motif, place in present if place is not None}
+    return cooperation(model, test.codes, sites, test.labels == 1, motifs, placed, seed)
 
 
 def _tested(

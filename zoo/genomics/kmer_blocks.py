@@ -30,10 +30,21 @@ class OwnedTokens(Tokens):
 
     def to_bases(self, per_token: Float[Tensor, "B n"], length: int) -> Float[Tensor, "B L"]:
         """A score per token spread evenly over its own bases; the class token's is nobody's."""
-        belongs = self.owner >= 0
-        token = self.owner.clamp(min=0)
-        size = torch.zeros_like(per_token).scatter_add_(1, token, belongs.to(per_token))
-        return ((per_token / size.clamp(min=1)).gather(1, token) * belongs)[:, :length]
+        size = self._of_tokens((self.owner >= 0)[..., None].to(per_token))[..., 0]
+        return ((per_token / size.clamp(min=1)).gather(1, self.owner.clamp(min=0)) * (self.owner >= 0))[:, :length]
+
+    def shares(self, spans: Integer[Tensor, "B S 2"]) -> Float[Tensor, "B n S"]:
+        base = torch.arange(self.owner.shape[1], device=spans.device)[:, None]
+        start, end = spans[:, None].unbind(-1)
+        inside = ((base >= start) & (base < end)).float()
+        size = self._of_tokens((self.owner >= 0)[..., None].float())
+        return self._of_tokens(inside) / size.clamp(min=1)
+
+    def _of_tokens(self, per_base: Float[Tensor, "B L S"]) -> Float[Tensor, "B n S"]:
+        """Sums over each token's own bases."""
+        sums = per_base.new_zeros(len(per_base), self.tokens.shape[1], per_base.shape[2])
+        token = self.owner.clamp(min=0)[..., None].expand_as(per_base)
+        return sums.scatter_add_(1, token, per_base * (self.owner >= 0)[..., None])
 
 
 def words(k: int) -> list[str]:

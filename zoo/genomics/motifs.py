@@ -101,6 +101,20 @@ class Motif:
         """The same motif, read on the other strand."""
         return Motif(self.name, self.counts[::-1, ::-1])
 
+    @cached_property
+    def palindromic(self) -> bool:
+        """Reads alike on both strands (cosine above .8), at most two bases out of place: what it lies on is chance."""
+        return any(self._likeness(self.reverse_complement(), shift) > 0.8 for shift in range(3))
+
+    def _likeness(self, other: Motif, shift: int) -> float:
+        """Cosine of the columns, less 1/4, the best of both directions of the shift."""
+        if shift >= len(self):
+            return 0.0
+        mine, its = self.ppm - 0.25, other.ppm - 0.25
+        overlaps = ((mine[shift:], its[: len(its) - shift]), (mine[: len(mine) - shift], its[shift:]))
+        whole = float((mine * mine).sum())
+        return max(float((a * b).sum()) for a, b in overlaps) / whole if whole else 0.0
+
     def log_odds(
         self, background: Float[np.ndarray, " 4"] = UNIFORM, pseudocount: float = 0.5
     ) -> Float[np.ndarray, "width 4"]:

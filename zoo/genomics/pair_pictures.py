@@ -8,13 +8,16 @@ import pandas as pd
 from matplotlib import pyplot as plt
 
 from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
+from zoo.genomics.cooperation import Cooperation
 from zoo.genomics.spacing import MAX_SPACING, WAYS
 
 MOST = 6  # pairs drawn
 
 
-def spacings(pairs: pd.DataFrame, table: pd.DataFrame, names: tuple[str, ...], labels: dict[str, str]) -> bytes:
-    """For each pair of `table`: how many pairs of sites stand at each spacing, and how much they interact there."""
+def spacings(found: Cooperation, table: pd.DataFrame, labels: dict[str, str]) -> bytes:
+    """For each pair of `table`, rows of `found`'s: how many pairs of sites stand at each spacing, and how much they
+    interact there."""
+    pairs, names = found.pairs, found.names
     drawn = table.head(MOST)
     figure, axes = plt.subplots(
         len(drawn), 2, figsize=(9.2, 0.7 + 1.7 * len(drawn)), squeeze=False, layout="constrained", sharex=True
@@ -26,6 +29,7 @@ def spacings(pairs: pd.DataFrame, table: pd.DataFrame, names: tuple[str, ...], l
         for label, colour, text in ((False, GREY, "negatives"), (True, BLUE, "positives")):
             held = np.bincount(mine.spacing[mine.positive == label], minlength=len(gaps))
             count.bar(gaps, held, width=0.9, color=colour, alpha=0.8, label=text)
+        count.step(gaps, found.expected[row.a, row.b], where="mid", color=INK, lw=0.9, label="if indifferent")
         count.set_title(f"{labels[row.a]}   {row.orientation}   {labels[row.b]}", loc="left", fontsize=9, color=INK)
         by_gap = mine[mine.positive].groupby("spacing").epistasis.mean().reindex(gaps)
         strength.bar(gaps, by_gap, width=0.9, color=np.where(by_gap > 0, ORANGE, GREY))

@@ -13,14 +13,19 @@ from zoo.genomics.recovered import best_hit
 
 PAIR_TITLE = "Which motifs act together"
 PAIR_CAPTION = (
-    "Pairs of present motifs within 50 bases, in {tested_on}. Cooperates: destroying both sites costs the model less "
+    "Pairs of present motifs within 50 bases, in {tested_on} (of motifs that keep a place, weaker words there count "
+    "too). Cooperates: destroying both sites costs the model less "
     "than the sum of destroying each, by 0.5 of the logit or more (epistasis; Wilcoxon over sequences, "
-    "Benjamini-Hochberg q < 0.05). Orientation and spacing: where most pairs stand; placed p: so many there, "
-    "were each motif indifferent to the other (Poisson). Together p, at spacing p: more often in positives than in "
-    "negatives (Fisher). P-values at a spacing (+- 2 bases) are corrected for all spacings, not for all pairs. "
+    "Benjamini-Hochberg q < 0.05). Orientation and spacing: where most pairs stand; placed q: so many there, "
+    "were each motif indifferent to the other (Poisson). Together q, at spacing q: more often in positives than in "
+    "negatives (Fisher). Keeps a spacing: at spacing q < 0.05, and placed q < 0.05 or both motifs keep a place of "
+    "their own. All for +- 2 bases, corrected for all orientations, spacings and pairs. "
     "Negative epistasis: either site alone would do."
 )
-SPACING_CAPTION = "Left: pairs of sites at each spacing, in the table's orientation. Right: how they interact there."
+SPACING_CAPTION = (
+    "Left: pairs of sites at each spacing, in the table's orientation; line: expected in positives, if each motif kept "
+    "its own places and were indifferent to the other. Right: how the two interact there."
+)
 NETWORK_CAPTION = "Orange: the motifs count for more together. Grey: either alone would do. Width: how much, in logits."
 PLANTED_PAIR_CAPTION = (
     "Cooperating pairs make a positive at their spacing (+- 2); decoy pairs stand together in both classes alike. "
@@ -30,16 +35,23 @@ PLANTED_PAIR_CAPTION = (
 
 def pair_headline(found: Cooperation, labels: dict[str, str]) -> str:
     """One line for each cooperating pair."""
-    rows = found.cooperating
+    rows, spaced = found.cooperating, found.spaced
     if not len(found.table):
         return "Pairs: no two motifs stand in the same sequences often enough to ask."
-    if not len(rows):
-        return f"Pairs: of {len(found.table)} that share sequences, none counts for more together than apart."
-    lines = [f"{len(rows)} of {len(found.table)} pairs of motifs count for more together than apart:"]
+    lines = [f"Pairs: of {len(found.table)} that share sequences, none counts for more together than apart."]
+    if len(rows):
+        lines = [f"{len(rows)} of {len(found.table)} pairs of motifs count for more together than apart:"]
     for row in rows.itertuples():
         lines.append(
             f"  {labels[row.a]}  {row.orientation}  {labels[row.b]}, {row.spacing} bases apart: "
             f"{row.epistasis:+.2f} logits"
+        )
+    if len(spaced):
+        lines.append(f"{len(spaced)} of {len(found.table)} pairs of motifs keep a spacing:")
+    for _, row in spaced.iterrows():
+        lines.append(
+            f"  {labels[row.a]}  {row.orientation}  {labels[row.b]}, {row.spacing} bases apart in "
+            f"{row['at spacing']:.0%} of positives, {row['at spacing, negatives']:.0%} of negatives"
         )
     return "\n".join(lines)
 

@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from zoo.genomics.motifs import Motif, Sites
-from zoo.genomics.scan import scan, site_threshold
+from zoo.genomics.scan import CHANCE, scan, site_threshold
 
 SHARE = 0.5  # of the sites must lie in the stretch
 LONGEST = 0.2  # of the sequence; a longer stretch is no place
 MARGIN = 2  # bases on either side
+IN_COMPANY = 0.2  # sites that a random sequence may hold in the stretch, where a partner must stand beside them
 MIN_SITES = 30  # of fewer, half lie in some short stretch by chance
 
 
@@ -42,13 +43,18 @@ def sites_in_place(
     background: Float[np.ndarray, " 4"],
     length: float,
     stranded: bool,
+    chance: float = CHANCE,
 ) -> Sites:
-    """The sites of each motif: in its place where it has one, anywhere else; length: mean of the sequences, bases."""
+    """The sites of each motif: in its place where it has one, anywhere else.
+
+    length: mean of the sequences, bases. chance: how many sites a random sequence may hold in a motif's place.
+    """
     parts = []
     for motif, place in zip(motifs, places, strict=True):
-        wide = length if place is None else place[1] - place[0]
-        sites = scan([motif], codes, background, site_threshold(wide, stranded), stranded)
-        if place is not None:
-            sites = sites[(sites.start >= place[0]) & (sites.start < place[1])]
-        parts.append(sites)
+        if place is None:
+            parts.append(scan([motif], codes, background, site_threshold(length, stranded), stranded))
+        else:
+            threshold = site_threshold(place[1] - place[0], stranded, chance)
+            sites = scan([motif], codes, background, threshold, stranded)
+            parts.append(sites[(sites.start >= place[0]) & (sites.start < place[1])])
     return Sites.concatenate(parts)

@@ -98,10 +98,10 @@ def score_tail(weights: Float[np.ndarray, "width 4"], background: Float[np.ndarr
 CHANCE = 0.05  # sites that a random sequence may hold of one motif, on average
 
 
-def site_threshold(length: float, stranded: bool) -> float:
-    """The p-value at which a random sequence of `length` bases holds `CHANCE` sites: 1.7e-4 for 150 bases read on both
+def site_threshold(length: float, stranded: bool, chance: float = CHANCE) -> float:
+    """The p-value at which a random sequence of `length` bases holds `chance` sites: 1.7e-4 for 150 bases read on both
     strands. A fixed one would call more chance than sites in long sequences, and miss weak sites in short ones."""
-    return CHANCE / max(1.0, length * (1 if stranded else 2))
+    return chance / max(1.0, length * (1 if stranded else 2))
 
 
 def scan(

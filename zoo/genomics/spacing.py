@@ -5,12 +5,13 @@ A pair of sites lies in one of four ways, which are the same whichever strand is
     A> B>   both on one strand, A first          A> <B   facing each other
     B> A>   both on one strand, B first          <A B>   back to back
 
-Two sites of one motif lie in three: the first two are one. Spacing is the number of bases between the two sites.
+Two sites of one motif lie in three: the first two are one. A palindrome has no strand, so ways that differ in its
+strand alone are one too, called by the first of them. Spacing is the number of bases between the two sites.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -23,15 +24,18 @@ MAX_SPACING = 50  # bases
 _COLUMNS = ("sequence", "a", "b", "way", "spacing", "site_a", "site_b")
 
 
-def site_pairs(sites: Sites, names: Sequence[str], max_spacing: int = MAX_SPACING) -> pd.DataFrame:
-    """Every two sites of one sequence that do not overlap and lie within `max_spacing` bases.
+def site_pairs(sites: Sites, names: Sequence[str], palindromes: Collection[str] = ()) -> pd.DataFrame:
+    """Every two sites of one sequence that do not overlap and lie within `MAX_SPACING` bases.
 
     One row for each: sequence, a and b (indices into `names`, a <= b), way (index into `WAYS`), spacing, and the rows
-    of both sites. Sites of motifs that are not in `names` are left out.
+    of both sites. Sites of motifs that are not in `names` are left out. palindromes: those of `names` that read alike
+    on both strands.
     """
     index = {name: i for i, name in enumerate(names)}
     motif = np.array([index.get(name, -1) for name in sites.motif], dtype=int)
     minus = np.array([strand == "-" for strand in sites.strand], dtype=bool)
+    strandless = [name in palindromes for name in names]
+    alike = np.array([[one_way(a == b, x, y) for b, y in enumerate(strandless)] for a, x in enumerate(strandless)])
     rows = np.flatnonzero(motif >= 0)
     rows = rows[np.lexsort((sites.start[rows], sites.sequence[rows]))]
     found: list[np.ndarray] = []
@@ -39,14 +43,14 @@ def site_pairs(sites: Sites, names: Sequence[str], max_spacing: int = MAX_SPACIN
         left, right = rows[:-step], rows[step:]
         spacing = sites.start[right] - sites.end[left]
         same = sites.sequence[left] == sites.sequence[right]
-        if not (same & (spacing <= max_spacing)).any():
+        if not (same & (spacing <= MAX_SPACING)).any():
             break
-        kept = same & (spacing >= 0) & (spacing <= max_spacing)
+        kept = same & (spacing >= 0) & (spacing <= MAX_SPACING)
         left, right = left[kept], right[kept]
         swapped = motif[left] > motif[right]
         a, b = np.where(swapped, right, left), np.where(swapped, left, right)
         way = lies(~swapped, minus[a], minus[b])
-        way = np.where((motif[a] == motif[b]) & (way == 1), 0, way)
+        way = alike[motif[a], motif[b], way]
         found.append(np.stack([sites.sequence[a], motif[a], motif[b], way, spacing[kept], a, b], axis=1))
     table = np.concatenate(found) if found else np.zeros((0, len(_COLUMNS)), dtype=int)
     frame = pd.DataFrame(table, columns=_COLUMNS)
@@ -58,6 +62,22 @@ def lies(a_left: np.ndarray, a_minus: np.ndarray, b_minus: np.ndarray) -> Int[np
     tandem = np.where(a_minus, ~a_left, a_left)  # both on one strand: does A come first on it?
     facing = np.where(a_left, ~a_minus, a_minus)  # on opposite strands: does A point at B?
     return np.where(a_minus == b_minus, np.where(tandem, 0, 1), np.where(facing, 2, 3))
+
+
+def one_way(same: bool, a_strandless: bool, b_strandless: bool) -> Int[np.ndarray, " 4"]:
+    """The way that each of the four is counted as, the first of those that cannot be told apart.
+
+    same: A and B are one motif; strandless: a palindrome.
+    """
+    if same + a_strandless + b_strandless > 1:
+        ways = [0, 0, 0, 0]
+    elif same:
+        ways = [0, 0, 2, 3]
+    elif a_strandless:
+        ways = [0, 1, 1, 0]
+    else:
+        ways = [0, 1, 0, 1] if b_strandless else [0, 1, 2, 3]
+    return np.array(ways)
 
 
 def histogram(spacing: Int[np.ndarray, " n"]) -> Float[np.ndarray, " bins"]:

@@ -91,8 +91,9 @@ def _pairs(found: Findings) -> Insight:
         return Insight("")
     labels = {r.motif.name: r.label for r in found.motifs if r.motif.name in together.names}
     figures = [Figure("pairs", PAIR_TITLE, pair_pictures.network(together.table, labels), NETWORK_CAPTION)]
-    if len(together.cooperating):
-        drawn = pair_pictures.spacings(together.pairs, together.cooperating, together.names, labels)
+    told = together.table[(together.table.cooperates == "yes") | (together.table["keeps a spacing"] == "yes")]
+    if len(told):
+        drawn = pair_pictures.spacings(together, told, labels)
         figures.append(Figure("spacings", "How far apart they stand", drawn, SPACING_CAPTION))
     table = Table("pairs", PAIR_TITLE, together.table, PAIR_CAPTION.format(**asdict(found.origin)))
     scores = {"pairs": len(together.cooperating)}

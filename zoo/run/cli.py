@@ -13,8 +13,11 @@ from rich.progress import track
 from zoo.domain.cards import all_cards, load_card
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError
+from zoo.domain.insight import Table
+from zoo.domain.module import DomainModule
 from zoo.run import console
 from zoo.run.audit import audit
+from zoo.run.ensemble import check_same_test, mean_table, opened
 from zoo.run.files import check_writable, write_bytes, write_text
 from zoo.run.finish import INTERVALS, OURS, check_insight_folder, predict_all, score, show, write_insight, write_report
 from zoo.run.folder import RunFolder
@@ -67,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(verb=explain)
 
     verb = verbs.add_parser("predict", help="a table of predictions for your own file")
-    verb.add_argument("run")
+    verb.add_argument("run", nargs="+", help="of several, the mean")
     verb.add_argument("--input", type=Path, required=True)
     verb.add_argument("--reference", "--genome", type=Path, help="what the input speaks of: its places, its changes")
     verb.add_argument("--output", type=Path, help="CSV to write (default: in the run folder)")
@@ -75,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(verb=predict)
 
     verb = verbs.add_parser("test", help="metrics with confidence intervals, of the test part or of your labelled file")
-    verb.add_argument("run")
+    verb.add_argument("run", nargs="+", help="of several, the mean; the test part is the first's")
     verb.add_argument("--input", type=Path)
     verb.set_defaults(verb=test)
 
@@ -120,22 +123,25 @@ def explain(arguments: argparse.Namespace) -> None:
 
 @torch.no_grad()
 def predict(arguments: argparse.Namespace) -> None:
-    run = RunFolder.open(arguments.run)
+    run = RunFolder.open(arguments.run[0])
+    if arguments.embeddings and len(arguments.run) > 1:
+        raise InputError("--embeddings: the vectors of several runs have no common axes; name one run")
     path = arguments.output or run.path / f"predictions_{_stem(arguments.input)}.csv"
     if arguments.output is not None and (path.exists() or path.suffix == ".npy"):
         raise InputError(f"--output {path}: give the name of a new CSV file")
     check_writable(path)
-    model = _on_device(run.model())
-    loader = _opened(run, model, arguments)
-    columns: dict[str, list] = {}
+    models = [_on_device(model) for model in opened(arguments.run).values()]
+    loader = _opened(run, models[0], arguments)
+    columns: list[dict[str, list]] = [{} for _ in models]
     vectors = []
     for batch in track(loader, description="Predicting", transient=True):
-        batch = model.transfer_batch_to_device(batch, model.device, 0)
-        for name, values in model.predictions(batch).items():
-            columns.setdefault(name, []).extend(values)
-        if arguments.embeddings:
-            vectors.append(model.embeddings(batch).float().cpu())
-    write_text(path, pd.DataFrame(columns).to_csv(index=False))
+        for model, said in zip(models, columns, strict=True):
+            here = model.transfer_batch_to_device(batch, model.device, 0)
+            for name, values in model.predictions(here).items():
+                said.setdefault(name, []).extend(values)
+            if arguments.embeddings:
+                vectors.append(model.embeddings(here).float().cpu())
+    write_text(path, mean_table([pd.DataFrame(said) for said in columns]).to_csv(index=False))
     console.say(f"Predictions: {path}")
     if arguments.embeddings:
         write_bytes(path.with_suffix(".npy"), _npy(torch.cat(vectors)))
@@ -143,25 +149,27 @@ def predict(arguments: argparse.Namespace) -> None:
 
 
 def test(arguments: argparse.Namespace) -> None:
-    run = RunFolder.open(arguments.run)
-    model = _on_device(run.model())
+    models = {name: _on_device(model) for name, model in opened(arguments.run).items()}
     if arguments.input is None:
-        data = run.data()
-        data.setup()
-        tables = score(model, data)
+        data = {name: RunFolder.open(name).data() for name in models}
+        for part in data.values():
+            part.setup()
+        check_same_test(models, data)
+        (first, model), *others = models.items()
+        tables = score(model, data[first], dict(others))
     else:
-        tables = [_own_scores(model, arguments.input)]
+        tables = [_own_scores(list(models.values()), arguments.input)]
     for table in tables:
         console.table(table.title, table.frame[[c for c in table.frame if "_diff" not in str(c)]])
 
 
-def _own_scores(model, path: Path):
-    from zoo.domain.insight import Table
+def _own_scores(models: list[DomainModule], path: Path) -> Table:
     from zoo.domain.scoreboard import scoreboard
 
-    prediction, target = predict_all(model, model.open_input(path, labelled=True))
+    said = [predict_all(model, model.open_input(path, labelled=True)) for model in models]
+    prediction, target = torch.stack([prediction for prediction, _ in said]).mean(0), said[0][1]
     few = f" Only {len(target)} examples: the intervals say little." if len(target) < 20 else ""
-    return Table("scores", str(path) + few, scoreboard({OURS: prediction}, target, model.new_metrics()), INTERVALS)
+    return Table("scores", str(path) + few, scoreboard({OURS: prediction}, target, models[0].new_metrics()), INTERVALS)
 
 
 def heads(arguments: argparse.Namespace) -> None:

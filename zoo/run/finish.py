@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -63,10 +63,19 @@ def finish(
     console.say(f"\nReport: {run.path / 'report.html'}\nFiles:  {run.path / 'insight'}")
 
 
-def score(module: DomainModule, data: pl.LightningDataModule) -> list[Table]:
-    """The model beside the domain's baselines on the test part, and again on the parts of it that deserve a look."""
+def score(
+    module: DomainModule, data: pl.LightningDataModule, others: Mapping[str, DomainModule] | None = None
+) -> list[Table]:
+    """The model beside the domain's baselines on the test part, and again on the parts of it that deserve a look.
+
+    others: more models by name; their mean with `module` is scored then, and each alone beside it.
+    """
     prediction, target = predict_all(module, data.test_dataloader())
-    rows = {OURS: prediction, **module.baselines(data)}
+    rows = {OURS: prediction}
+    if others:
+        alone = {name: predict_all(other, data.test_dataloader())[0] for name, other in others.items()}
+        rows = {OURS: torch.stack([prediction, *alone.values()]).mean(0), "the first alone": prediction, **alone}
+    rows |= module.baselines(data)
     metrics = module.new_metrics()
     tables = [Table("scores", "Test scores", scoreboard(rows, target, metrics, reference=OURS), INTERVALS)]
     for name, keep in module.test_parts(data).items():

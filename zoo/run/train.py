@@ -42,7 +42,8 @@ def main(argv: list[str] | None = None, verb: tuple[str, ...] = ()) -> None:
     verb: the words that stood before them, for which Hydra has no use.
     """
     quiet()
-    words = sys.argv[1:] if argv is None else argv
+    given = sys.argv[1:] if argv is None else argv
+    words = [in_folder(word, sweep=bool({"-m", "--multirun"} & set(given))) for word in given]
     asks_hydra = any(word in ("--help", "-h", "--cfg", "-c", "--info", "-i", "--hydra-help") for word in words)
     mistakes = [] if asks_hydra else find_mistakes(words, conf_dir(), "train", SUPPLIED)
     if mistakes:
@@ -56,6 +57,12 @@ def main(argv: list[str] | None = None, verb: tuple[str, ...] = ()) -> None:
         del sys.argv[1 : 1 + len(verb)]
 
     hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")(job)()
+
+
+def in_folder(word: str, sweep: bool) -> str:
+    """`run_dir=here` is what a person types; it is Hydra that makes the folder, by a name of its own."""
+    key, _, folder = word.partition("=")
+    return f"hydra.{'sweep' if sweep else 'run'}.dir={folder}" if key == "run_dir" else word
 
 
 def _job(cfg: DictConfig) -> None:
