@@ -10,6 +10,12 @@ from zoo.domain.insight import Figure, Insight, Table
 from zoo.genomics import pair_pictures, pictures
 from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, headline, match_table, motif_table
 from zoo.genomics.core_elements import ELEMENT_CAPTION, ELEMENT_TITLE
+from zoo.genomics.element_spacing import (
+    ELEMENT_SPACING_CAPTION,
+    ELEMENT_SPACING_TITLE,
+    element_spacings,
+    spacing_lines,
+)
 from zoo.genomics.evidence import heads_by_motif
 from zoo.genomics.findings import Findings
 from zoo.genomics.formats import to_bed, to_jaspar, to_meme
@@ -110,7 +116,12 @@ def _elements(found: Findings) -> Insight:
         placed, length = {name: name for name in elements.placed}, found.tested.positive.shape[1]
         where = pictures.positions(elements.sites, elements.sites_negative, placed, length, *elements.counts)
         figures = (Figure("core_elements", ELEMENT_TITLE, where, caption),)
-    return Insight(elements.headline, (Table("core_elements", ELEMENT_TITLE, elements.table, caption),), figures)
+    tables = [Table("core_elements", ELEMENT_TITLE, elements.table, caption)]
+    spacings = element_spacings(elements)
+    if len(spacings):
+        said = ELEMENT_SPACING_CAPTION.format(**asdict(found.origin))
+        tables.append(Table("element_spacings", ELEMENT_SPACING_TITLE, spacings, said))
+    return Insight("\n".join([elements.headline, *spacing_lines(spacings)]), tuple(tables), figures)
 
 
 def _evidence(found: Findings) -> Insight:
