@@ -190,4 +190,8 @@ def test_a_key_without_weight_may_stand_anywhere():
     given = example()
     keys, weights = given.keys.copy(), given.weights.copy()
     keys[..., 1:], weights[..., 1:] = 65535, 0
-    render_page("Heads", table(), [Example("causal", given.tokens, keys, weights)])
+    page = render_page("Heads", table(), [Example("causal", given.tokens, keys, weights)])
+    np.testing.assert_array_equal(unpacked(page, "keys-0", "<u2").reshape(keys.shape), keys)
+    weights[0, 0, 0, 1] = 1
+    with pytest.raises(ValueError, match="position 65535 of 7"):
+        render_page("Heads", table(), [Example("causal", given.tokens, keys, weights)])

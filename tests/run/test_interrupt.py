@@ -25,6 +25,13 @@ class Strike(pl.Callback):
             signal.raise_signal(self.number)
 
 
+def quiet_trainer(callbacks: list[pl.Callback], **limits: int) -> pl.Trainer:
+    return pl.Trainer(
+        **limits, callbacks=callbacks, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 @pytest.mark.parametrize(
     ("hook", "nth", "saved"),
@@ -38,18 +45,8 @@ class Strike(pl.Callback):
 )
 def test_every_hook_ends_in_a_saved_run(tmp_path, hook, nth, saved, number):
     before = signal.getsignal(number)
-    trainer = pl.Trainer(
-        max_epochs=2,
-        limit_train_batches=8,
-        limit_val_batches=2,
-        num_sanity_val_steps=2,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[SaveOnInterrupt(str(tmp_path)), Strike(hook, number, nth)],
-    )
+    callbacks = [SaveOnInterrupt(str(tmp_path)), Strike(hook, number, nth)]
+    trainer = quiet_trainer(callbacks, max_epochs=2, limit_train_batches=8, limit_val_batches=2, num_sanity_val_steps=2)
     with pytest.raises(Interrupted) as stop:
         trainer.fit(BoringModel())
     assert stop.value.exit_code == 128 + number
@@ -60,19 +57,8 @@ def test_every_hook_ends_in_a_saved_run(tmp_path, hook, nth, saved, number):
 def test_after_training_a_signal_ends_the_process_as_before(tmp_path):
     """Scoring and the insight come after; Lightning's own handler would swallow the signal."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    trainer = pl.Trainer(
-        max_epochs=1,
-        limit_train_batches=2,
-        limit_val_batches=1,
-        limit_test_batches=1,
-        num_sanity_val_steps=0,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[SaveOnInterrupt(str(tmp_path))],
-    )
+    few = {"limit_train_batches": 2, "limit_val_batches": 1, "limit_test_batches": 1, "num_sanity_val_steps": 0}
+    trainer = quiet_trainer([SaveOnInterrupt(str(tmp_path))], max_epochs=1, **few)
     for work in (trainer.fit, trainer.test):
         with signals_kept():
             work(BoringModel())
