@@ -48,7 +48,14 @@ def main() -> None:
 
 def run(experiment: str, fold: int, seed: int, overrides: list[str], threads: int) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
-        words = [f"experiment={experiment}", f"data.fold={fold}", f"seed={seed}", "logger=csv", *overrides]
+        words = [
+            f"experiment={experiment}",
+            f"data.fold={fold}",
+            f"seed={seed}",
+            "logger=csv",
+            "insight=false",
+            *overrides,
+        ]
         quiet = ["callbacks.progress=null", "trainer.enable_progress_bar=false", f"hydra.run.dir={folder}/run"]
         done = subprocess.run(
             [sys.executable, "-m", "zoo.run", "train", *words, *quiet],

@@ -345,7 +345,9 @@ def test_test_scores_the_test_part_and_a_persons_own_file(trained, own, capsys):
 @pytest.fixture(scope="module")
 def again(sums) -> Path:
     """The same data, weights drawn anew."""
-    train([*WORDS, f"run_dir={sums / 'again'}", "seed=5", "data.seed=0", "trainer.max_epochs=1"])
+    train([*WORDS, f"run_dir={sums / 'again'}", "seed=5", "data.seed=0", "trainer.max_epochs=1", "insight=false"])
+    assert "zoo explain" in (sums / "again/insight/headline.txt").read_text()
+    assert (sums / "again/scores.csv").is_file() and len(list((sums / "again/insight").iterdir())) == 1
     return sums / "again"
 
 

@@ -35,8 +35,9 @@ def finish(
     data: pl.LightningDataModule,
     trainer: pl.Trainer,
     loggers: Sequence[Logger] = (),
+    with_insight: bool = True,
 ) -> None:
-    """Score and explain the best epoch, and write everything a person reads."""
+    """Score and (`with_insight`) explain the best epoch, and write everything a person reads."""
     load_weights(module, run.best_checkpoint())
     module.eval()
     with signals_kept():
@@ -50,10 +51,7 @@ def finish(
     scores = score(module, data)
     for table in scores:
         write_text(run.path / f"{table.name}.csv", table.frame.to_csv(index=False))
-    try:
-        insight = module.insight(data)
-    except InputError as error:  # too few sequences, say: the scores stand all the same
-        insight = Insight(f"No insight: {error}")
+    insight = _insight(module, data) if with_insight else Insight(f"No insight was asked for: zoo explain {run.path}")
     write_insight(run.path / "insight", insight)
     write_report(run, scores, insight)
     for logger in loggers:
@@ -61,6 +59,13 @@ def finish(
         tracking.log_model(logger, run.best_checkpoint(), f"{run.config().name}-model")
     show(scores, insight)
     console.say(f"\nReport: {run.path / 'report.html'}\nFiles:  {run.path / 'insight'}")
+
+
+def _insight(module: DomainModule, data: pl.LightningDataModule) -> Insight:
+    try:
+        return module.insight(data)
+    except InputError as error:  # too few sequences, say: the scores stand all the same
+        return Insight(f"No insight: {error}")
 
 
 def score(

@@ -158,7 +158,7 @@ def train(run: RunFolder, cfg: DictConfig, checkpoint: Path | None = None) -> No
         if trainer.fast_dev_run:
             status = 0
             return
-        finish(run, module, data, trainer, loggers)
+        finish(run, module, data, trainer, loggers, cfg.get("insight", True))
         status = 0
     finally:
         write_out(loggers)
