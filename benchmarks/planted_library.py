@@ -4,12 +4,13 @@
     python -m benchmarks.planted_library RUN [RUN ...]
 
 No factor is commoner in one class, nor is any pair of factors; ten pairs make a positive at their own spacing. The test
-part of each run's data is scored. Raw attention and random windows are clustered as attention x gradient is, but in one
-search and untested.
+part of each run's data is scored, by what `zoo explain` finds (`zoo.genomics.insight.find`). Raw attention and random
+windows are clustered as attention x gradient is, but in one search and untested.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +20,21 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.results import Report, options
 from zoo.genomics.attribution import attention_evidence, best_windows, coverage, mutagenesis
-from zoo.genomics.by_head import discover_by_head
-from zoo.genomics.cooperation import REACH, cooperation
+from zoo.genomics.by_head import NO_HEAD
+from zoo.genomics.cooperation import REACH
 from zoo.genomics.discover import discover
 from zoo.genomics.enriched_words import enriched_motifs
-from zoo.genomics.enrichment import enrichment, fisher_greater
-from zoo.genomics.evidence import head_name
-from zoo.genomics.jaspar import load_jaspar, match
-from zoo.genomics.knockout import knockouts
+from zoo.genomics.enrichment import fisher_greater
+from zoo.genomics.findings import Findings
+from zoo.genomics.insight import find
+from zoo.genomics.jaspar import Match, load_jaspar, match
 from zoo.genomics.merge import align
 from zoo.genomics.motifs import Motif
 from zoo.genomics.placing import Planted
 from zoo.genomics.recovered import UNSPECIFIC
-from zoo.genomics.scan import base_frequencies, scan, site_threshold
+from zoo.genomics.scan import scan, site_threshold
 from zoo.genomics.seqlets import find_seqlets
-from zoo.genomics.sequences import join, take
+from zoo.genomics.sequences import Sequences, join, take
 from zoo.genomics.shuffle import dinucleotide_shuffle
 from zoo.genomics.spacing import MAX_SPACING, WAYS, histogram, near, site_pairs
 from zoo.run.folder import RunFolder
@@ -61,28 +62,17 @@ def score(path: Path) -> dict[str, list[dict]]:
     data.setup()
     planted, test = data.truth, data.sequences("test")
     seen_by = join(data.sequences("train"), data.sequences("valid"))
-    chosen = take(seen_by, np.flatnonzero(seen_by.labels == 1)[:LOOKED_IN])
+    positives = take(seen_by, np.flatnonzero(seen_by.labels == 1))
     background = take(seen_by, np.flatnonzero(seen_by.labels == 0))
-    evidence = attention_evidence(model, torch.from_numpy(chosen.codes))
-    heads = {head_name(layer, head): t.numpy() for (layer, head), t in evidence.heads.items()}
-    found, _ = discover_by_head(evidence.score.numpy(), heads, chosen.codes, background.codes)
-    motifs = [f.discovery.motif for f in found]
-    letters = base_frequencies(np.minimum(test.codes, 4))
-    positives = take(test, np.flatnonzero(test.labels == 1))
-    confirmed = _confirmed(model, motifs, positives.codes, letters)
-
-    shuffled = dinucleotide_shuffle(chosen.codes, 0)
-    rng = np.random.default_rng(0)
-    random = find_seqlets(rng.random(chosen.codes.shape), np.ones(chosen.codes.shape, bool))
+    found = find(model, positives, background, test)
     lists = {
-        "attention x gradient, confirmed": confirmed,
-        "attention x gradient, found": motifs,
-        "raw attention": _of_track(evidence.raw.numpy(), chosen.codes, background.codes),
-        "plain enrichment over shuffles": [d.motif for d in enriched_motifs(chosen.codes, shuffled)],
-        "plain enrichment over negatives": [d.motif for d in enriched_motifs(chosen.codes, background.codes)],
-        "random windows": [d.motif for d in discover(chosen.codes, random, background.codes)],
+        "confirmed": [r for r in found.motifs if r.confirmed],
+        "confirmed, shown by a head": [r for r in found.motifs if r.confirmed and NO_HEAD not in r.sources],
+        "shown by a head, untested": [r for r in found.motifs if NO_HEAD not in r.sources],
     }
-    named = {what: _named(found_motifs, planted) for what, found_motifs in lists.items()}
+    named = {what: [_named(r.matches, planted) for r in some] for what, some in lists.items()}
+    chosen = take(positives, np.arange(LOOKED_IN))
+    named |= {what: _matched(some, planted) for what, some in _others(model, chosen, background).items()}
     factors = [
         {
             "evidence": what,
@@ -95,9 +85,24 @@ def score(path: Path) -> dict[str, list[dict]]:
     return {
         "Test score": [{"test AUROC": _auroc(model, test)}],
         "Factors": factors,
-        "Sites": _sites(model, data, planted, positives),
-        "Pairs": _pairs(model, planted, test, seen_by, confirmed, named["attention x gradient, confirmed"], letters),
+        "Sites": _sites(model, data, planted, take(test, np.flatnonzero(test.labels == 1))),
+        "Pairs": _pairs(planted, test, found),
     }
+
+
+def _others(model, chosen: Sequences, background: Sequences) -> dict[str, list[Motif]]:
+    """Motifs by other evidence, clustered in the same way, in one search and untested."""
+    shape = chosen.codes.shape
+    raw = attention_evidence(model, torch.from_numpy(chosen.codes)).raw.numpy()
+    tracks = {"raw attention": raw, "random windows": np.random.default_rng(0).random(shape)}
+    shuffled = dinucleotide_shuffle(chosen.codes, 0)
+    found = {
+        name: discover(chosen.codes, find_seqlets(track.astype(float), np.ones(shape, bool)), background.codes)
+        for name, track in tracks.items()
+    }
+    found["plain enrichment over shuffles"] = enriched_motifs(chosen.codes, shuffled)
+    found["plain enrichment over negatives"] = enriched_motifs(chosen.codes, background.codes)
+    return {name: [d.motif for d in some] for name, some in found.items()}
 
 
 def _auroc(model, test) -> float:
@@ -108,39 +113,20 @@ def _auroc(model, test) -> float:
     return float(roc_auc_score(test.labels, logits(model, torch.from_numpy(test.codes))))
 
 
-def _of_track(track: np.ndarray, codes: np.ndarray, background: np.ndarray) -> list[Motif]:
-    seqlets = find_seqlets(track.astype(float), np.ones(codes.shape, bool))
-    return [d.motif for d in discover(codes, seqlets, background)]
-
-
-def _confirmed(model, motifs: list[Motif], codes: np.ndarray, letters: np.ndarray) -> list[Motif]:
-    """Those more frequent than in shuffles, and needed: as `zoo.genomics.insight` has it."""
-    threshold = site_threshold(codes.shape[1], stranded=False)
-    here, there = (scan(motifs, c, letters, threshold) for c in (codes, dinucleotide_shuffle(codes, 0)))
-    names = [m.name for m in motifs]
-    present = {e.motif for e in enrichment(names, here, there, len(codes), len(codes)) if e.qvalue < 0.05}
-    needed = {k.motif for k in knockouts(model, codes, here[np.isin(here.motif, list(present))], names) if k.confirms}
-    return [m for m in motifs if m.name in present & needed]
-
-
-def _named(motifs: list[Motif], planted: Planted) -> list[str]:
-    """The planted factor that each motif stands for by its best TOMTOM match at q < .05, or ''."""
+def _matched(motifs: list[Motif], planted: Planted) -> list[str]:
     renamed = [m.renamed(f"{i}-{m.name}") for i, m in enumerate(motifs)]
     hits = match(renamed, load_jaspar(), top=5)
-    names = []
-    for motif in renamed:
-        name = ""
-        for hit in (h for h in hits if h.motif == motif.name and h.qvalue < 0.05):
-            same = [
-                f.name
-                for f in planted.factors
-                if hit.name == f.name or (hit.family == f.reference.family and hit.family not in ("", UNSPECIFIC))
-            ]
-            if same:
-                name = same[0]
-                break
-        names.append(name)
-    return names
+    return [_named([hit for hit in hits if hit.motif == m.name], planted) for m in renamed]
+
+
+def _named(matches: Iterable[Match], planted: Planted) -> str:
+    """The planted factor that a motif stands for by its best TOMTOM match of five at q < .05, or ''."""
+    for hit in (hit for hit in matches if hit.qvalue < 0.05):
+        for factor in planted.factors:
+            family = factor.reference.family
+            if hit.name == factor.name or (hit.family == family and family not in ("", UNSPECIFIC)):
+                return factor.name
+    return ""
 
 
 def _sites(model, data, planted: Planted, positives) -> list[dict]:
@@ -175,13 +161,12 @@ def _sites(model, data, planted: Planted, positives) -> list[dict]:
     ]
 
 
-def _pairs(model, planted, test, learnt_from, motifs: list[Motif], names: list[str], letters) -> list[dict]:
-    threshold = site_threshold(test.codes.shape[1], stranded=False)
-    labels = test.labels == 1
-    found = cooperation(model, test.codes, scan(motifs, test.codes, letters, threshold), labels, motifs)
-    stands_for = {m.name: name for m, name in zip(motifs, names, strict=True)}
+def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
+    labels, letters = test.labels == 1, found.tested.letters
+    motifs = {r.motif.name: r.motif for r in found.motifs}
+    stands_for = {r.motif.name: _named(r.matches, planted) for r in found.motifs}
     columns = ["a", "b", "cooperates", "orientation", "spacing", "epistasis", "co-attention", "raw attention"]
-    table = found.table if len(found.table) else pd.DataFrame(columns=columns)
+    table = found.together.table if len(found.together.table) else pd.DataFrame(columns=columns)
     table = table.assign(
         pair=[frozenset((stands_for[a], stands_for[b])) for a, b in zip(table.a, table.b, strict=True)]
     )
@@ -192,13 +177,10 @@ def _pairs(model, planted, test, learnt_from, motifs: list[Motif], names: list[s
         "epistasis": _best(table, "epistasis"),
         "attention x gradient": _best(table, "co-attention"),
         "raw attention": _best(table, "raw attention"),
-        "Fisher, given the true matrices": _fisher(planted, test.codes, labels, letters, threshold),
-        "the same, on what the model learnt from": _fisher(
-            planted, learnt_from.codes, learnt_from.labels == 1, letters, threshold
-        ),
+        "Fisher, given the true matrices": _fisher(planted, test.codes, labels, letters),
     }
     called = set(table.pair[table.cooperates == "yes"])
-    errors = _spacing_errors(table, true, {m.name: m for m in motifs}, planted, stands_for)
+    errors = _spacing_errors(table, true, motifs, planted, stands_for)
     rows = []
     for name, score in scores.items():
         lowest = min(score.values(), default=0.0) - 1.0
@@ -224,11 +206,12 @@ def _best(table: pd.DataFrame, column: str) -> dict[frozenset, float]:
     return table.groupby("pair")[column].max().to_dict()
 
 
-def _fisher(planted, codes, labels, letters, threshold) -> dict[frozenset, float]:
+def _fisher(planted, codes, labels, letters) -> dict[frozenset, float]:
     """-log10 p of the best orientation and spacing (+- 2), Bonferroni."""
     motifs = [f.reference.motif.renamed(f.name) for f in planted.factors]
     names = [motif.name for motif in motifs]
     palindromes = {motif.name for motif in motifs if motif.palindromic}
+    threshold = site_threshold(codes.shape[1], stranded=False)
     pairs = site_pairs(scan(motifs, codes, letters, threshold), names, palindromes)
     positive = labels[pairs.sequence]
     n_pos, n_neg = int(labels.sum()), int((~labels).sum())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from zoo.genomics.by_head import NO_HEAD
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation
 from zoo.genomics.enrichment import Enrichment
@@ -27,6 +30,17 @@ def result(planted, motif: str, factor: str, needed: bool = True, cooperates: bo
     present, lost = Enrichment(motif, 9, 10, 1, 10, 9.0, 1e-4, 1e-4), 1e-4 if needed else 0.9
     knockout = Knockout(motif, 50, 2.0, 0.1, lost, lost)
     return Confirmed(Motif(motif, np.ones((8, 4))), ("all heads",), 50, present, present, knockout, (hit,), cooperates)
+
+
+@pytest.mark.parametrize(
+    ("needed", "tells", "cooperates", "confirmed"),
+    [(True, True, False, True), (True, False, False, False), (False, True, False, False), (False, False, True, True)],
+)
+def test_what_no_head_shows_must_tell_the_classes_apart_or_act_in_a_pair(planted, needed, tells, cooperates, confirmed):
+    seen = result(planted, "1-A", planted.factors[0].name, needed, cooperates)
+    enriched = Enrichment("1-A", 9, 10, 1, 10, 9.0, 1e-4, 1e-4 if tells else 0.9)
+    assert replace(seen, enriched=enriched).confirmed is (needed or cooperates)
+    assert replace(seen, enriched=enriched, sources=(NO_HEAD,)).confirmed is confirmed
 
 
 def cooperation(*rows: tuple[str, str, str, int, float]) -> Cooperation:

@@ -7,7 +7,7 @@ at its five highest, and again at the highest one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,13 +19,14 @@ from zoo.genomics.merge import Discovery, align
 from zoo.genomics.seqlets import find_seqlets
 from zoo.genomics.sequences import PAD
 
+NO_HEAD = "no head (plain enrichment)"
 MAX_HEADS = 24  # those with most evidence; more searches cost power in the correction for their number
 ALL = "all heads"
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A motif, and the heads (or `ALL`) in whose evidence it was found, the clearest first."""
+    """A motif, and the heads (or `ALL`) in whose evidence it was found, the clearest first; or `NO_HEAD`."""
 
     discovery: Discovery
     sources: tuple[str, ...]
@@ -81,6 +82,14 @@ def _merged(found: list[tuple[str, Discovery]], searches: int, stranded: bool) -
     return tuple(
         Found(_numbered(discovery, number), tuple(sources)) for number, (discovery, sources) in enumerate(groups, 1)
     )
+
+
+def with_unseen(found: tuple[Found, ...], more: Iterable[Discovery], stranded: bool = False) -> tuple[Found, ...]:
+    """`found`, and behind it those of `more` that are not among them: motifs of the sequences in which no head's
+    evidence is clustered. Whether the model needs them all the same is for the knock-out to say."""
+    motifs = [f.discovery.motif for f in found]
+    new = [d for d in more if not any(align(motif, d.motif, stranded=stranded).same for motif in motifs)]
+    return found + tuple(Found(_numbered(d, number), (NO_HEAD,)) for number, d in enumerate(new, 1 + len(found)))
 
 
 def _numbered(discovery: Discovery, number: int) -> Discovery:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from zoo.genomics.by_head import NO_HEAD
 from zoo.genomics.enrichment import Enrichment
 from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, Match, Reference
 from zoo.genomics.knockout import Knockout
@@ -22,6 +23,7 @@ MOTIF_CAPTION = (
     "dinucleotide shuffles (presence q: Fisher, Benjamini-Hochberg) and the logit falls further when a site is "
     "destroyed than when a window of that size elsewhere is (knock-out q: Wilcoxon; by 0.05 or more), or it acts in a "
     "pair, all at q < 0.05. Enrichment q: over the negatives; one that matters by its place or partner may lack it. "
+    "What plain enrichment found and no head shows is asked for that too, or for a pair. "
     "JASPAR: best TOMTOM match, "
     f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
 )
@@ -32,7 +34,7 @@ class Confirmed:
     """One motif with all that is known of it."""
 
     motif: Motif
-    sources: tuple[str, ...]  # the heads in whose evidence it was found
+    sources: tuple[str, ...]  # the heads in whose evidence it was found, or `NO_HEAD`
     num_seqlets: int
     present: Enrichment  # positives against their shuffles
     enriched: Enrichment  # positives against negatives
@@ -42,8 +44,11 @@ class Confirmed:
 
     @property
     def confirmed(self) -> bool:
-        """More frequent in the positives of the test sequences than composition explains, and needed by the model."""
-        return self.present.qvalue < 0.05 and (self.knockout.confirms or self.cooperates)
+        """More frequent in the positives of the test sequences than composition explains, and needed by the model,
+        alone or in a pair. What no head showed and the model needs alone must tell the classes apart, too: a site that
+        merely resembles one that matters is needed a little."""
+        needed = self.knockout.confirms and (NO_HEAD not in self.sources or self.enriched.qvalue < 0.05)
+        return self.present.qvalue < 0.05 and (needed or self.cooperates)
 
     @property
     def best(self) -> Match | None:
@@ -106,10 +111,11 @@ def headline(results: Sequence[Confirmed], num_seqlets: int) -> str:
                if results else f"{num_seqlets} seqlets with nothing in common that held-out sequences confirm.")
         )  # fmt: skip
     count = "1 motif" if len(confirmed) == 1 else f"{len(confirmed)} motifs"
-    lines = [f"{count} in the attention, confirmed on sequences that took no part in finding them:"]
+    lines = [f"{count}, confirmed on sequences that took no part in finding them:"]
     for r in confirmed:
         name = f"{r.best.name} ({r.best.matrix_id}, q = {r.best.qvalue:.1e})" if r.best else "no match in JASPAR"
         shares = (r.enriched.n_with_pos / r.enriched.n_pos, r.enriched.n_with_neg / r.enriched.n_neg)
         held = "in {:.0%} of positives, {:.0%} of negatives".format(*shares)
-        lines.append(f"  {r.motif.name:<20} {name}; {held}")
+        seen = ", seen by no head" if NO_HEAD in r.sources else ""
+        lines.append(f"  {r.motif.name:<20} {name}; {held}{seen}")
     return "\n".join(lines)

@@ -3,7 +3,8 @@ own formats.
 
     evidence   attention x gradient of every base                                    (attribution)
     seqlets    windows where it is clustered, for all heads and for each              (seqlets)
-    motifs     what the seqlets have in common, on both strands                       (discover, by_head)
+    motifs     what the seqlets have in common, on both strands                       (discover, by_head);
+               behind them, what plain enrichment adds                                (enriched_words)
     tests      on sequences that took no part: are sites more frequent than in shuffles (Fisher), and does the
                model's logit fall when they are destroyed (knock-out)?                (enrichment, knockout)
     pairs      which of them act together, and at what spacing                        (cooperation)
@@ -20,15 +21,18 @@ import torch
 
 from zoo.domain.insight import Insight
 from zoo.genomics.attribution import attention_evidence
-from zoo.genomics.by_head import discover_by_head
+from zoo.genomics.by_head import discover_by_head, with_unseen
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation, cooperation
 from zoo.genomics.core_elements import core_elements
+from zoo.genomics.discover import MIN_SITES
+from zoo.genomics.enriched_words import enriched_motifs
 from zoo.genomics.enrichment import enrichment
 from zoo.genomics.evidence import KnownSites, head_name, site_coverage
 from zoo.genomics.findings import Findings, Origin, Tested
 from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, load_jaspar, match
 from zoo.genomics.knockout import knockouts
+from zoo.genomics.merge import Discovery
 from zoo.genomics.motifs import Motif
 from zoo.genomics.partners import recovered_pairs
 from zoo.genomics.placed import IN_COMPANY, sites_in_place, usual_place
@@ -57,6 +61,22 @@ def explain(
     origin: Origin | None = None,
     seed: int = 0,
 ) -> Insight:
+    """What was found (see `find`), in words, tables and pictures."""
+    found = find(model, discovery, background, test, known, planted, origin, seed)
+    positives = take(test, np.flatnonzero(test.labels == 1)).codes
+    return with_tracks(tell(found), model, positives, found.tested.names, found.tested.seen.score)
+
+
+def find(
+    model: PromoterDetector,
+    discovery: Sequences,
+    background: Sequences,
+    test: Sequences,
+    known: KnownSites | None = None,
+    planted: Planted | None = None,
+    origin: Origin | None = None,
+    seed: int = 0,
+) -> Findings:
     """Motifs of `discovery` (positives), tested on `test` (labelled).
 
     background: sequences without the motifs. known: sites that are known to matter in each positive of `test`.
@@ -71,6 +91,8 @@ def explain(
     found, num_seqlets = discover_by_head(
         seen.score.numpy(), heads, chosen.codes, background.codes, stranded=stranded, seed=seed
     )
+    if len(chosen) >= MIN_SITES:
+        found = with_unseen(found, _enriched(chosen.codes, stranded, seed), stranded)
     motifs = [f.discovery.motif for f in found]
     anchored = stranded and bool((chosen.lengths == chosen.codes.shape[1]).all())
     places = [usual_place(f.discovery.sites.start, chosen.codes.shape[1]) if anchored else None for f in found]
@@ -100,7 +122,7 @@ def explain(
     pairs_of_planted = None
     if planted is not None and planted.pairs:
         pairs_of_planted = recovered_pairs(planted, results, together)
-    findings = Findings(
+    return Findings(
         results,
         references,
         num_seqlets,
@@ -112,7 +134,11 @@ def explain(
         pairs_of_planted,
         origin or Origin(),
     )
-    return with_tracks(tell(findings), model, positives, tested.names, tested.seen.score)
+
+
+def _enriched(codes: np.ndarray, stranded: bool, seed: int) -> tuple[Discovery, ...]:
+    """What is commoner in the sequences than in their shuffles: candidates that no head need have seen."""
+    return enriched_motifs(codes, dinucleotide_shuffle(codes, seed), stranded, seed)
 
 
 def _cooperation(
