@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from tests.genomics.planting import markov, sample_sites
-from zoo.genomics.by_head import ALL, discover_by_head
+from zoo.genomics.by_head import ALL, NO_HEAD, discover_by_head, with_unseen
+from zoo.genomics.enriched_words import enriched_motifs
 from zoo.genomics.merge import align
 from zoo.genomics.motifs import Motif
 from zoo.genomics.sequences import PAD
+from zoo.genomics.shuffle import dinucleotide_shuffle
 
 
 def sharp(consensus: str) -> Motif:
@@ -49,6 +51,19 @@ def test_each_head_gives_its_motif_and_none_twice():
     assert len(set(names)) == len(names)
     for f in found:
         assert set(f.discovery.sites.motif) <= {f.discovery.motif.name} == {f.discovery.evidence.motif}
+
+
+def test_what_no_head_sees_stands_behind_what_heads_see():
+    """One head alone is read; plain enrichment knows both motifs, and adds the one that is missing."""
+    codes, tracks, background = planted()
+    found, _ = discover_by_head(tracks["first"], {"first": tracks["first"]}, codes, background)
+    assert like(found, WEAK) == []
+    more = with_unseen(found, enriched_motifs(codes, dinucleotide_shuffle(codes, 0)))
+    assert more[: len(found)] == found and NO_HEAD in like(more, WEAK) and NO_HEAD not in like(more, STRONG)
+    names = [f.discovery.motif.name for f in more]
+    assert len(set(names)) == len(names)
+    for f in more:
+        assert set(f.discovery.sites.motif) <= {f.discovery.motif.name}
 
 
 def test_scrambled_heads_give_nothing():
