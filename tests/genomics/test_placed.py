@@ -40,3 +40,12 @@ def test_in_its_place_a_weaker_word_is_a_site():
     assert at_box[1] > 1.5 * at_box[0]
     beside = (placed.start != 40).sum() / 300
     assert beside < 1.5 * CHANCE, "and chance does not profit"
+
+
+def test_beside_a_partner_a_still_weaker_word_is_one():
+    """In its place alone; a motif without a place is as strictly sought as before."""
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 4, (2000, 80)).astype(np.uint8)
+    strict, lax = (sites_in_place([BOX], [(20, 40)], codes, UNIFORM, 80, True, chance) for chance in (CHANCE, 0.2))
+    assert len(strict) / 2000 < 1.3 * CHANCE < 0.1 < len(lax) / 2000 < 1.3 * 0.2
+    assert len(sites_in_place([BOX], [None], codes, UNIFORM, 80, True, 0.2)) / 2000 < 1.3 * CHANCE
