@@ -2,8 +2,9 @@
 
 Twenty factors of different families. Each stands in one cooperating pair and in three decoy pairs, all of them drawn
 from the seed, with their spacings and orientations. A positive holds at least one cooperating pair at its spacing
-(+- 2 bases); a negative holds as many of the same pairs at other spacings. Decoy pairs stand at spacings of their own,
-in both classes alike. So no factor and no co-occurrence tells the classes apart: spacing does. 30 % of the sites are
+(+- 2 bases); a negative holds as many of the same pairs, each at the spacing of another, drawn so that all spacings
+are as common as in positives. Decoy pairs stand at spacings of their own, in both classes alike. So no factor, no
+co-occurrence and no spacing tells the classes apart: which pair stands at which spacing does. 30 % of the sites are
 weak.
 """
 
@@ -28,13 +29,10 @@ FACTORS = (
     "MA0060", "MA0024", "MA0510", "MA0504", "MA0070", "MA0690", "MA1105", "MA0872", "MA0527", "MA1118",
 )  # fmt: skip
 DECOYS_PER_FACTOR = 3
-CLOSEST, WIDEST = 2, 14  # bases between the sites of a pair
-FARTHEST = 50  # of a misplaced pair
+SPACINGS = range(2, 30, 3)  # bases between the sites of a pair, one for each of ten
 JITTER, MARGIN = 2, 2  # a pair cooperates at its spacing +- 2; misplaced ones stay 2 more away
 WEAK = 0.3  # of the sites
-RIGHT = 1.0  # of the second pairs in positives stand at their spacing
 SECOND = 0.5  # of the sequences hold a second cooperating pair, a second decoy pair likewise
-RIGHT = 1.0
 
 
 def plant_library(
@@ -50,27 +48,30 @@ def plant_library(
     known = {r.matrix_id.split(".")[0]: r for r in load_jaspar("JASPAR2024")}
     factors = tuple(Factor("pair", known[name]) for name in FACTORS)
     widest = sorted(len(f.reference.motif) for f in factors)[-8:]
-    if length < (room := sum(widest) + 2 * FARTHEST + 2 * (WIDEST + JITTER)):
+    if length < (room := sum(widest) + 4 * (SPACINGS[-1] + JITTER)):
         raise InputError(f"length={length} cannot hold what may be planted in one sequence: {room} bases are needed.")
 
     draw = np.random.default_rng(seed)
     matchings = _matchings(len(factors), 1 + DECOYS_PER_FACTOR, draw)
-    bonds = [[_bond(factors[a], factors[b], draw) for a, b in pairs] for pairs in matchings]
+    bonds = [
+        [_bond(factors[a], factors[b], int(spacing), draw) for (a, b), spacing in zip(pairs, apart, strict=True)]
+        for pairs, apart in ((pairs, draw.permutation(SPACINGS)) for pairs in matchings)
+    ]
     by_name = {factor.name: factor for factor in factors}
     cooperating, decoys = bonds[0], [bond for pairs in bonds[1:] for bond in pairs]
 
     labels = draw.permutation(np.arange(num_sequences) < num_sequences // 2)
     codes = markov(num_sequences, length, HUMAN, draw)
+    misplaced = _exchanged([bond.spacing for bond in cooperating])
     rows = []
     for i in range(num_sequences):
-        blocks = []
-        for n, bond in enumerate(_some(cooperating, draw)):
-            right = bool(labels[i]) and (n == 0 or draw.random() < RIGHT)
-            spacing = bond.spacing + int(draw.integers(-JITTER, JITTER + 1)) if right else _misplaced(bond, draw)
-            blocks.append(_block(bond, by_name, spacing, right, draw))
-        for bond in _some(decoys, draw):
-            spacing = bond.spacing + int(draw.integers(-JITTER, JITTER + 1))
-            blocks.append(_block(bond, by_name, spacing, False, draw))
+        right, chosen = bool(labels[i]), _some(cooperating, draw)
+        apart = [bond.spacing for bond in chosen] if right else _of_others(chosen, cooperating, misplaced, draw)
+        told = [*zip(chosen, apart, strict=True), *((bond, bond.spacing) for bond in _some(decoys, draw))]
+        blocks = [
+            _block(bond, by_name, spacing + int(draw.integers(-JITTER, JITTER + 1)), right and n < len(chosen), draw)
+            for n, (bond, spacing) in enumerate(told)
+        ]
         rows += place(i, codes[i], blocks, draw)
 
     if shuffle_labels:
@@ -95,8 +96,8 @@ def _matchings(n: int, rounds: int, draw: np.random.Generator) -> list[NDArray[n
     return found
 
 
-def _bond(first: Factor, second: Factor, draw: np.random.Generator) -> Pair:
-    return Pair(first.name, second.name, int(draw.integers(CLOSEST, WIDEST + 1)), bool(draw.random() < 0.5))
+def _bond(first: Factor, second: Factor, spacing: int, draw: np.random.Generator) -> Pair:
+    return Pair(first.name, second.name, spacing, bool(draw.random() < 0.5))
 
 
 def _some(bonds: Sequence[Pair], draw: np.random.Generator) -> list[Pair]:
@@ -104,9 +105,25 @@ def _some(bonds: Sequence[Pair], draw: np.random.Generator) -> list[Pair]:
     return [bonds[i] for i in draw.choice(len(bonds), 1 + int(draw.random() < SECOND), replace=False)]
 
 
-def _misplaced(bond: Pair, draw: np.random.Generator) -> int:
-    near = JITTER + MARGIN
-    return int(draw.choice([gap for gap in range(FARTHEST + 1) if abs(gap - bond.spacing) > near]))
+def _exchanged(spacings: Sequence[int]) -> NDArray[np.float64]:
+    """[n, n]: how often each pair is to stand at the spacing of each other, so that every spacing is used as often as
+    every pair (Sinkhorn & Knopp 1967); never at one that a jitter might bring too near to its own."""
+    own = np.array(spacings)
+    shares = (np.abs(own[:, None] - own) > 2 * JITTER + MARGIN).astype(float)
+    for _ in range(1000):
+        shares /= shares.sum(0)
+        shares /= shares.sum(1, keepdims=True)
+    return shares
+
+
+def _of_others(
+    chosen: list[Pair], bonds: Sequence[Pair], shares: NDArray[np.float64], draw: np.random.Generator
+) -> list[int]:
+    """A spacing for each of the chosen pairs, not its own; two pairs have two, as in positives."""
+    while True:
+        taken = [int(draw.choice(len(bonds), p=shares[bonds.index(bond)])) for bond in chosen]
+        if len(set(taken)) == len(taken):
+            return [bonds[i].spacing for i in taken]
 
 
 def _block(
