@@ -36,7 +36,7 @@ from zoo.genomics.scan import scan, site_threshold
 from zoo.genomics.seqlets import find_seqlets
 from zoo.genomics.sequences import Sequences, join, take
 from zoo.genomics.shuffle import dinucleotide_shuffle
-from zoo.genomics.spacing import MAX_SPACING, WAYS, histogram, near, site_pairs
+from zoo.genomics.spacing import MAX_SPACING, WAYS, site_pairs
 from zoo.run.folder import RunFolder
 
 MUTATED = 100  # test positives in which every base is mutated
@@ -221,13 +221,17 @@ def _fisher(planted, codes, labels, letters) -> dict[frozenset, float]:
             continue
         mine, best = positive[group.index], 1.0
         for way in range(len(WAYS)):
-            held = [near(histogram(group.spacing[(group.way == way) & (mine == y)]), REACH) for y in (True, False)]
-            pvalues = fisher_greater(
-                *(np.minimum(h, n) for h, n in ((held[0], n_pos),)), n_pos, np.minimum(held[1], n_neg), n_neg
-            )
-            best = min(best, float(pvalues.min()))
+            held = [_sequences_at(group[(group.way == way) & (mine == y)]) for y in (True, False)]
+            best = min(best, float(fisher_greater(held[0], n_pos, held[1], n_neg).min()))
         found[frozenset((names[a], names[b]))] = -np.log10(max(best * len(WAYS) * (MAX_SPACING + 1), 1e-300))
     return found
+
+
+def _sequences_at(pairs: pd.DataFrame) -> np.ndarray:
+    """How many sequences hold a pair at each spacing, +- `REACH`."""
+    wide = pd.concat([pairs[["sequence", "spacing"]].assign(at=pairs.spacing + k) for k in range(-REACH, REACH + 1)])
+    wide = wide[wide["at"].between(0, MAX_SPACING)].drop_duplicates(["sequence", "at"])
+    return np.bincount(wide["at"], minlength=MAX_SPACING + 1)
 
 
 def _spacing_errors(table, true, motifs, planted, stands_for) -> list[int]:

@@ -60,12 +60,25 @@ def test_the_spacing_of_two_elements_and_who_has_both(references, together):
     found = element_spacings(core(references, positive, negative))
     (row,) = found[(found.element == "CCAAT-box") & (found.then == "INR")].to_dict("records")
     if together:
-        assert row["start to start"] == 66 and row["at it"] > 0.7 and row["q"] < 1e-6
+        assert row["start to start"] == 66 and row["at it"] > 0.7 and row["together q"] < 1e-6
         assert row["in positives"] > 0.2 and row["in negatives"] < 0.1
         (line,) = spacing_lines(found)
-        assert "CCAAT-box and INR: 66 bases" in line
+        assert "CCAAT-box and INR: 66 bases" in line and "more often than if indifferent" in line
     else:
-        assert row["in positives"] < 0.12
+        assert row["in positives"] < 0.12 and row["together q"] > 0.05
+
+
+def test_elements_that_keep_places_need_not_know_of_each_other(references):
+    """Each written at its place in 150 sequences drawn by lot."""
+    rng = np.random.default_rng(3)
+    positive, negative = markov(400, 150, rng), markov(400, 150, rng)
+    for name, at in (("INR", TSS - 4), ("CCAAT-box", TSS - 70)):
+        motif = next(r.motif for r in references if r.name == name)
+        rows = rng.permutation(400)[:150]
+        positive[rows, at : at + len(motif)] = sample_sites(motif.ppm, 150, rng)
+    found = element_spacings(core(references, positive, negative))
+    (row,) = found[(found.element == "CCAAT-box") & (found.then == "INR")].to_dict("records")
+    assert row["start to start"] == 66 and row["together q"] > 0.05
 
 
 def test_without_two_elements_there_is_no_spacing(references):

@@ -61,8 +61,8 @@ def test_bed_by_hand():
         pvalue=np.array([1e-4, 0.0]),
         matched=("ACGT", "ACGT"),
     )
-    assert to_bed(sites, ["chr2:100-400", "peak 7"]) == "chr2\t107\t111\ta\t1000\t+\npeak\t5\t9\tb\t40\t-\n"
-    assert to_bed(Sites.concatenate([]), []) == ""
+    assert to_bed(sites, ["chr2:100-400", "peak 7"], [300, 50]) == "chr2\t107\t111\ta\t1000\t+\npeak\t5\t9\tb\t40\t-\n"
+    assert to_bed(Sites.concatenate([]), [], []) == ""
     assert bed_scores(np.array([1.0, 1e-3, 1e-300])).tolist() == [0, 30, 1000]
 
 

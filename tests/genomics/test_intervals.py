@@ -9,10 +9,10 @@ from Bio.Seq import Seq
 
 from zoo.domain.errors import InputError
 from zoo.genomics.data import OwnSequences
-from zoo.genomics.formats import genome_place
 from zoo.genomics.gc_matched import gc_matched
 from zoo.genomics.intervals import cut, open_genome, read_bed
 from zoo.genomics.long_sequences import middle, windows
+from zoo.genomics.place_names import Place, genome_place, name_of_part
 from zoo.genomics.sequences import from_strings
 
 
@@ -167,9 +167,35 @@ def test_mistakes_about_own_files_are_said_before_anything_is_read(genome, tmp_p
 def test_the_middle_and_windows_by_hand():
     sequences = from_strings(["ACGTACG", "ACG"], names=["a", "b"], labels=[1, 0])
     assert middle(sequences, 4).strings() == ["CGTA", "ACG"] and middle(sequences, 4).labels.tolist() == [1, 0]
+    assert middle(sequences, 4).names == ("a:1-5", "b")
     cut_up = windows(sequences, 4, 4)
     assert cut_up.names == ("a:0-4", "a:2-6", "a:3-7", "b")
     assert cut_up.strings() == ["ACGT", "GTAC", "TACG", "ACG"] and cut_up.labels.tolist() == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_parts_of_a_place_are_called_by_their_own_place(turned):
+    """Cut again, a window's sites come back to where they stood in the genome."""
+    text = "".join(np.random.default_rng(0).choice(list("ACGT"), 60))
+    name = "chr1:1000-1060" + ("(-)" if turned else "")
+    whole = from_strings([reverse(text) if turned else text], names=[name])
+    for part in (middle(whole, 20), windows(whole, 30, 20)):
+        for called, letters in zip(part.names, part.strings(), strict=True):
+            place = genome_place(called, 20)
+            start, end, _ = place.of(0, 20)
+            assert place.chromosome == "chr1" and place.turned is turned
+            assert text[start - 1000 : end - 1000] == (reverse(letters) if turned else letters)
+
+
+def reverse(text: str) -> str:
+    return text.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+
+
+def test_names_of_other_tools_are_read_by_their_length():
+    assert genome_place("peak1::chr1:100-400(-)", 300) == Place("chr1", 100, 400, True)
+    assert genome_place("chr1:101-400", 300) == Place("chr1", 100, 400), "samtools counts from 1"
+    assert genome_place("gene:1-5", 300) == Place("gene:1-5"), "no span of this sequence"
+    assert name_of_part("gene:1-5", 300, 10, 30) == "gene:1-5:10-30"
 
 
 def test_sites_on_the_other_strand_come_back_to_the_genome():

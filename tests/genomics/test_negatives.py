@@ -1,9 +1,11 @@
 """Negatives made from positives: what they keep and what they lose."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zoo.domain.errors import InputError
 from zoo.genomics.negatives import KEPT, MADE, SEGMENTS, partly_shuffled
 from zoo.genomics.sequences import from_strings
 
@@ -31,10 +33,15 @@ def test_partly_shuffled_keeps_eight_segments_of_twenty_as_they_are():
     assert not np.array_equal(made, partly_shuffled(codes, np.full(300, 400), 2))
 
 
+def test_too_short_to_be_shuffled_in_part():
+    with pytest.raises(InputError, match="a sequence of 30 bases has segments of 1; 60 bases are needed"):
+        MADE["partly_shuffled"](from_strings(["GGGTTTACAC" * 3] * 2), 0)
+
+
 def test_made_negatives_are_of_class_0_and_say_what_they_are():
-    positives = from_strings(["ACGTACGTTGCA" * 4, "GGGTTTACAC" * 3], names=["a", "b"])
+    positives = from_strings(["ACGTACGTTGCA" * 8, "GGGTTTACAC" * 6], names=["a", "b"])
     for kind, make in MADE.items():
         negatives = make(positives, 0)
         assert negatives.labels.tolist() == [0, 0] and negatives.names == (f"a_{kind}", f"b_{kind}")
-        assert negatives.lengths.tolist() == [48, 30]
+        assert negatives.lengths.tolist() == [96, 60]
         assert [sorted(t) for t in negatives.strings()] == [sorted(t) for t in positives.strings()]

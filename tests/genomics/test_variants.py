@@ -67,7 +67,9 @@ def test_vcf_is_read_allele_by_allele(tmp_path):
     ("line", "said"),
     [
         ("chr1 250 . {not_ref} N", "chr1:250 .* the genome has {ref} there"),
-        ("chrX 250 . A C", "the genome has no 'chrX'; it has chr1, tiny"),
+        ("chrX 250 . A C", "the genome has no 'chrX': it has chr1, tiny"),
+        ("1 250 . A C", "the genome has no '1': it calls it chr1"),
+        ("chr1 \u00b2 . A C", "is no variant"),
         ("chr1 0 . A C", "is no variant"),
         ("chr1 x . A C", "is no variant"),
         ("chr1 900 . A C", "the genome has nothing there"),
@@ -80,6 +82,23 @@ def test_what_cannot_be_scored_is_said(genome, tmp_path, line, said):
     with pytest.raises(InputError, match=said.format(**words)) as caught:
         vcf_loader(vcf(tmp_path, line.format(**words)), open_genome(genome), 21)
     assert "\n" not in str(caught.value)
+
+
+def test_quotes_and_hashes_in_a_vcf_are_letters(tmp_path):
+    path = tmp_path / "q.vcf"
+    lines = [["chr1", "5", "rs#1", "A", "C", '"', ".", "."], ["chr1", "9", "b", "G", "T", ".", '"x', "."]]
+    path.write_text(HEADER + "".join("\t".join(line) + "\n" for line in lines))
+    assert [v.id for v in read_vcf(path)] == ["rs#1", "b"]
+
+
+@pytest.mark.parametrize("at", [3, 245, -4])
+def test_both_windows_are_of_the_asked_width_wherever_a_deletion_lies(genome, at):
+    chromosome = open_genome(genome)["chr1"]
+    position = (at if at > 0 else len(chromosome) + at - 6) + 1
+    ref = str(chromosome[position - 1 : position + 8]).upper()
+    deletion = Variant("chr1", position, ".", ref, ref[0])
+    for sequences in allele_windows([deletion], open_genome(genome), 41):
+        assert sequences.lengths.tolist() == [41]
 
 
 def test_what_is_no_vcf_is_said(tmp_path, genome):

@@ -24,7 +24,7 @@ from zoo.genomics.placing import Planted
 from zoo.genomics.planted import plant
 from zoo.genomics.reading import read_sequences
 from zoo.genomics.sequences import Sequences, take
-from zoo.genomics.split import homology_split
+from zoo.genomics.split import SPLIT_SEED, homology_split
 
 FRACTIONS = (0.8, 0.1, 0.1)  # train, valid, test
 
@@ -160,20 +160,20 @@ class CardPromoters(PromoterData):
         if "positives" in self.files:
             read = {name: read_sequences(folder / file, labelled=False) for name, file in self.files.items()}
             given = read.get("negatives") if self.negatives == "given" else None
-            return into_parts(self._contrast(read["positives"], given, self.seed), self.seed, self.card)
+            return into_parts(self._contrast(read["positives"], given, SPLIT_SEED), self.card)
         parts = {name: read_sequences(folder / file, labelled=True) for name, file in self.files.items()}
         if self.negatives == "given":
             return parts
         positives = {name: take(s, np.flatnonzero(s.labels == 1)) for name, s in parts.items()}
-        return {name: self._contrast(s, None, self.seed + i) for i, (name, s) in enumerate(positives.items())}
+        return {name: self._contrast(s, None, SPLIT_SEED + i) for i, (name, s) in enumerate(positives.items())}
 
     def _contrast(self, positives: Sequences, given: Sequences | None, seed: int) -> Sequences:
         return contrast(positives, given if given is not None else MADE[self.negatives](positives, seed))
 
 
-def into_parts(everything: Sequences, seed: int, source: str) -> dict[str, Sequences]:
-    """Labelled sequences as train, valid and test, those that share a 30-mer in one of them."""
-    rows = homology_split(everything, FRACTIONS, seed=seed)
+def into_parts(everything: Sequences, source: str) -> dict[str, Sequences]:
+    """Labelled sequences as train, valid and test, those that share a 30-mer in one of them; alike for every seed."""
+    rows = homology_split(everything, FRACTIONS, seed=SPLIT_SEED)
     parts = dict(zip(PARTS, (take(everything, r) for r in rows), strict=True))
     for name, part in parts.items():
         if len(np.unique(part.labels)) < 2:
@@ -239,10 +239,10 @@ class OwnSequences(PromoterData):
         if given.labels is not None:
             everything = own.read(self.positives, labelled=True)
         elif self.negatives == "gc_matched":
-            everything = contrast(given, own.gc_matched(self.positives, given, self.seed))
+            everything = contrast(given, own.gc_matched(self.positives, given, SPLIT_SEED))
         elif self.negatives in MADE:
-            everything = contrast(given, MADE[self.negatives](given, self.seed))
+            everything = contrast(given, MADE[self.negatives](given, SPLIT_SEED))
         else:
             others = None if self.negatives is None else own.read(self.negatives, labelled=False)
-            everything = contrast(given, others, seed=self.seed)
-        return into_parts(everything, self.seed, self.positives)
+            everything = contrast(given, others, seed=SPLIT_SEED)
+        return into_parts(everything, self.positives)

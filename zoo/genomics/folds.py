@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from zoo.genomics.sequences import Sequences, join, take
-from zoo.genomics.split import homology_split
+from zoo.genomics.split import SPLIT_SEED, homology_split
 
 FOLDS = 5
 VALID = 0.125  # of what a fold does not hold out
-SPLIT_SEED = 0  # the folds are the same for every model and every seed
 
 
 def folded(parts: Mapping[str, Sequences], fold: int) -> dict[str, Sequences]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from zoo.domain.errors import InputError
 from zoo.genomics.motifs import BASES, UNIFORM, Motif, Sites
+from zoo.genomics.place_names import genome_place
 
 _MILLION = 10**6
 _SITES_IF_UNKNOWN = 20  # MEME's own default, for a matrix of probabilities; Biopython fails on columns of 0 sites
@@ -51,16 +51,17 @@ def to_jaspar(motifs: Sequence[Motif]) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def to_bed(sites: Sites, sequence_names: Sequence[str]) -> str:
+def to_bed(sites: Sites, sequence_names: Sequence[str], lengths: Sequence[int]) -> str:
     """BED6, 0-based and half-open, in order of sequence and start.
 
-    The score is -10 log10 p, from 0 to 1000, as in FIMO's tracks. A sequence called `chr1:100-400` (0-based, the way
-    `bedtools getfasta` names what it cuts) puts its sites on chr1, one called `chr1:100-400(-)` turned round; any other
-    name stands as it is, up to its first blank.
+    The score is -10 log10 p, from 0 to 1000, as in FIMO's tracks. Sequences whose name is a place of a genome
+    (`zoo.genomics.place_names`) have their sites put there; any other name stands as it is, up to its first blank.
+    lengths: of the sequences.
     """
     lines = []
     for i in np.lexsort((sites.start, sites.sequence)):
-        place = genome_place(sequence_names[int(sites.sequence[i])])
+        sequence = int(sites.sequence[i])
+        place = genome_place(sequence_names[sequence], int(lengths[sequence]))
         score = bed_scores(sites.pvalue[i : i + 1])[0]
         start, end, strand = place.of(int(sites.start[i]), int(sites.end[i]), sites.strand[i])
         lines.append(f"{place.chromosome}\t{start}\t{end}\t{sites.motif[i]}\t{score}\t{strand}")
@@ -70,32 +71,6 @@ def to_bed(sites: Sites, sequence_names: Sequence[str]) -> str:
 def bed_scores(pvalue: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     """round(-10 log10 p), no more than 1000."""
     return np.minimum(1000, np.rint(-10 * np.log10(np.maximum(pvalue, 1e-100)))).astype(int)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a sequence was cut from; start 0 of a chromosome of its own name where that is not known."""
-
-    chromosome: str
-    start: int = 0
-    end: int | None = None  # known where `turned`
-    turned: bool = False  # cut from the - strand
-
-    def of(self, start: int, end: int, strand: str = "+") -> tuple[int, int, str]:
-        """A stretch of the sequence in coordinates of the chromosome, and the strand that it is on there."""
-        if not self.turned:
-            return self.start + start, self.start + end, strand
-        return self.end - end, self.end - start, {"+": "-", "-": "+"}.get(strand, strand)
-
-
-def genome_place(name: str) -> Place:
-    """Reads a sequence's name: `chr1:100-400`, with `(+)` or `(-)` behind it or nothing."""
-    name = name.split()[0] if name.split() else "unnamed"
-    chromosome, colon, span = name.rpartition(":")
-    start, dash, end = span.removesuffix("(+)").removesuffix("(-)").partition("-")
-    if colon and dash and start.isdigit() and end.isdigit() and chromosome:
-        return Place(chromosome, int(start), int(end), span.endswith("(-)"))
-    return Place(name)
 
 
 def _decimals(rows: Float[np.ndarray, "n 4"]) -> list[list[str]]:

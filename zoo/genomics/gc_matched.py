@@ -37,7 +37,8 @@ def gc_matched(positives: Sequences, taken: Intervals, genome: pyfaidx.Fasta, se
         chromosome, start = places.draw(positives.lengths[rows], draw)
         drawn = [places.text(c, a, n) for c, a, n in zip(chromosome, start, positives.lengths[rows], strict=True)]
         fits = np.array([set(text.upper()) <= set(BASES) for text in drawn])
-        gc = np.where(fits, gc_content(from_strings(drawn)), np.nan)
+        known = from_strings([text if fit else "N" for text, fit in zip(drawn, fits, strict=True)])
+        gc = np.where(fits, gc_content(known), np.nan)
         for row, j in _matched(rows, wanted, gc, positives.lengths, step):
             if places.take(chromosome[j], int(start[j]), int(positives.lengths[row])):
                 texts[row] = drawn[j]

@@ -23,7 +23,11 @@ def input_loader(path: str | Path, labelled: bool = False) -> DataLoader:
     the whole. Raises InputError if the file cannot be used."""
     for known, what in ((is_bed, "BED names places"), (is_vcf, "VCF names changes")):
         if known(path):
-            raise InputError(f"{path}: {what} of a genome; give that too, with --genome")
+            raise InputError(
+                f"{path}: {what} of a genome and has no labels; give a table with columns sequence and label"
+                if labelled
+                else f"{path}: {what} of a genome; give that too, with --genome"
+            )
     sequences = read_sequences(path, labelled=True if labelled else None)
     return _loader(sequences if sequences.labels is not None else windows(sequences, LONGEST, WINDOW))
 

@@ -52,7 +52,9 @@ def read_bed(path: str | Path) -> Intervals:
     path = Path(path)
     try:
         content = path.read_bytes()
-        text = (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode()
+        text = (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} cannot be read as BED ({type(error).__name__}): expected text, plain or gzip"
@@ -144,10 +146,15 @@ def cut(
 
 def _unknown_chromosome(unknown: list[str], intervals: Intervals, genome: pyfaidx.Fasta, source: str) -> str:
     count = sum(name in set(unknown) for name in intervals.chromosome)
-    has = list(genome.keys())
-    other = f"chr{unknown[0]}" if f"chr{unknown[0]}" in genome else unknown[0].removeprefix("chr")
-    hint = f"it calls it {other}" if other in genome else f"it has {', '.join(has[:4])}" + ", ..." * (len(has) > 4)
     return (
         f"the genome has no {unknown[0]!r}, on which {source} has intervals ({count} of {len(intervals)} are on such "
-        f"chromosomes): {hint}; rename them, leave them out, or give the genome they were called on"
+        f"chromosomes): {other_name(unknown[0], genome)}; rename them, leave them out, or give the genome they were "
+        "called on"
     )
+
+
+def other_name(chromosome: str, genome: pyfaidx.Fasta) -> str:
+    """What the genome may call it: `chr9` for `9`, or what it has."""
+    other = f"chr{chromosome}" if f"chr{chromosome}" in genome else chromosome.removeprefix("chr")
+    has = list(genome.keys())
+    return f"it calls it {other}" if other in genome else f"it has {', '.join(has[:4])}" + ", ..." * (len(has) > 4)

@@ -19,6 +19,7 @@ from zoo.genomics.sequences import PAD, Sequences, join, labelled
 from zoo.genomics.shuffle import shuffle
 
 SEGMENTS, KEPT = 20, 8
+SHORTEST = 60  # bases: segments of three
 
 
 def shuffled_negatives(positives: Sequences, seed: int) -> Sequences:
@@ -28,7 +29,15 @@ def shuffled_negatives(positives: Sequences, seed: int) -> Sequences:
 
 
 def partly_shuffled_negatives(positives: Sequences, seed: int) -> Sequences:
-    """One copy of each positive, in the same order, of class 0, in which 12 of 20 segments are permuted."""
+    """One copy of each positive, in the same order, of class 0, in which 12 of 20 segments are permuted.
+
+    Raises InputError where sequences are so short that hardly a segment has bases to permute.
+    """
+    if len(positives) and (short := int(positives.lengths.min())) < SHORTEST:
+        raise InputError(
+            f"negatives=partly_shuffled: a sequence of {short} bases has segments of {max(1, short // SEGMENTS)}; "
+            f"{SHORTEST} bases are needed, or negatives=shuffled"
+        )
     names = tuple(f"{name}_partly_shuffled" for name in positives.names)
     codes = partly_shuffled(positives.codes, positives.lengths, seed)
     return labelled(replace(positives, names=names, codes=codes), 0.0)

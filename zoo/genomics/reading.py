@@ -108,6 +108,8 @@ def _table(path: Path, text: str) -> Parsed:
     header_line = text.lstrip().splitlines()[0]
     reader = csv.reader(io.StringIO(text), delimiter="\t" if "\t" in header_line else ",")
     rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    if not rows:
+        raise InputError(f"{path} is a table of empty cells; expected a header with 'sequence', and sequences.")
     header = [cell.strip().lower() for cell in rows[0][1]]
     if "sequence" not in header:
         given = ", ".join(f"'{cell.strip()[:30]}'" for cell in rows[0][1][:6])

@@ -13,6 +13,7 @@ from zoo.domain.errors import InputError
 from zoo.genomics.sequences import Sequences
 
 LONGEST_K = 31  # two bits a base in 64
+SPLIT_SEED = 0  # of parts, folds and made negatives: runs of several seeds must not learn from each other's test parts
 
 
 def kmers(codes: NDArray[np.uint8], k: int, canonical: bool = True) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import numpy as np
-
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.genomics import pair_pictures, pictures
 from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, headline, match_table, motif_table
@@ -73,10 +71,11 @@ def _motifs(found: Findings) -> Insight:
         where = pictures.positions(tested.sites, tested.sites_negative, names, *counts)
         figures = (Figure("positions", "Where the motifs sit", where, POSITION_CAPTION.format(**said)),)
     motifs = [r.motif for r in found.confirmed]
+    shown = tested.sites[np.isin(tested.sites.motif, list(names))]
     files = {
         "motifs.meme": to_meme(motifs, tested.letters),
         "motifs.jaspar": to_jaspar(motifs),
-        "sites.bed": to_bed(tested.sites[np.isin(tested.sites.motif, list(names))], tested.names),
+        "sites.bed": to_bed(shown, tested.names, tested.positive_lengths),
     }
     scores = {"motifs": len(motifs), "motifs_in_jaspar": sum(r.best is not None for r in found.confirmed)}
     return Insight(headline(found.motifs, found.num_seqlets), tables, figures, files, scores)

@@ -18,9 +18,9 @@ from torch import Tensor
 from zoo.domain.insight import Figure, Insight
 from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
 from zoo.genomics.attribution import best_windows, logits, mutagenesis
-from zoo.genomics.formats import genome_place
 from zoo.genomics.logos import BASE_COLOURS
 from zoo.genomics.motifs import BASES
+from zoo.genomics.place_names import genome_place
 from zoo.genomics.sequences import PAD
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def to_bedgraph(
         length = int((bases != PAD).sum())
         values = [f"{value:.4g}" for value in track[:length]]
         breaks = [0, *(i for i in range(1, length) if values[i] != values[i - 1]), length]
-        place = genome_place(name)
+        place = genome_place(name, length)
         for start, end in pairwise(breaks):
             if start < end:
                 rows.append((place.chromosome, *place.of(start, end)[:2], values[start]))

@@ -5,7 +5,11 @@ SNVs and small indels from VCF with the genome they were called on, or two FASTA
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import warnings
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.domain.errors import InputError
 from zoo.genomics.batch import INPUT_BATCH, SequenceSet, collate
+from zoo.genomics.intervals import other_name
 from zoo.genomics.reading import read_sequences
 from zoo.genomics.sequences import Sequences, from_strings
 
@@ -97,6 +102,12 @@ def pair_loader(path: Path, reference: Path) -> DataLoader:
         raise InputError(
             f"{path} holds {len(after)} sequences and {reference} {len(before)}: pairs are expected, in the same order"
         )
+    if (far := np.flatnonzero(np.abs(before.lengths - after.lengths) > after.lengths // 2)).size:
+        i = int(far[0])
+        raise InputError(
+            f"{after.names[i]} of {path} has {after.lengths[i]} bases and {before.names[i]} of {reference} "
+            f"{before.lengths[i]}: pairs of one sequence are expected, changed by little; a genome is for BED and VCF"
+        )
     return _loader(before, after, pd.DataFrame({"ref": before.names, "alt": after.names}))
 
 
@@ -110,17 +121,19 @@ def read_vcf(path: Path) -> tuple[Variant, ...]:
     Symbolic alleles (<DEL>, *, breakends) are left out with a warning. Raises InputError.
     """
     try:
-        kind = "gzip" if path.suffix in (".gz", ".bgz") else None
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode("utf-8-sig")
+        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
         columns = {"header": None, "usecols": range(5), "names": COLUMNS, "dtype": str, "keep_default_na": False}
-        table = pd.read_csv(path, sep="\t", comment="#", compression=kind, **columns).fillna("")
-    except (OSError, ValueError, EOFError) as error:
+        table = pd.read_csv(io.StringIO("\n".join(lines)), sep="\t", quoting=csv.QUOTE_NONE, **columns).fillna("")
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(
             f"{path} cannot be read as VCF ({reason}): expected tab-separated lines of CHROM, POS, ID, REF and ALT"
         ) from error
     variants, left_out = [], 0
     for row in table.itertuples(index=False):
-        if not row.position.isdigit() or int(row.position) < 1 or not _is_dna(row.ref):
+        if not row.position.isdecimal() or int(row.position) < 1 or not _is_dna(row.ref):
             raise InputError(
                 f"{path}: '{' '.join(row)}' is no variant; expected a position from 1 on and a reference of bases"
             )
@@ -152,8 +165,8 @@ def allele_windows(
     before, after = [], []
     for variant in variants:
         if variant.chromosome not in genome:
-            has = ", ".join(list(genome.keys())[:4])
-            raise InputError(f"{source}, {variant}: the genome has no {variant.chromosome!r}; it has {has}, ...")
+            hint = other_name(variant.chromosome, genome)
+            raise InputError(f"{source}, {variant}: the genome has no {variant.chromosome!r}: {hint}")
         chromosome, at = genome[variant.chromosome], variant.position - 1
         found = str(chromosome[at : at + len(variant.ref)]).upper()
         if found != variant.ref:
@@ -166,14 +179,22 @@ def allele_windows(
                 f"{source}, {str(variant)[:60]}: alleles up to {width // 2} bases can be scored, half of the {width} "
                 "that the model was trained on"
             )
+        lost = max(0, len(variant.ref) - len(variant.alt))  # bases that the alternative takes from further on
+        if len(chromosome) < width + lost:
+            raise InputError(
+                f"{source}, {variant}: {variant.chromosome} has {len(chromosome)} bases; windows of {width} are wanted"
+            )
         start = at + len(variant.ref) // 2 - width // 2
-        start = max(0, min(start, len(chromosome) - width))
+        start = max(0, min(start, len(chromosome) - width - lost))
         longer = str(chromosome[start : start + width + len(variant.ref)])
         cut = at - start
         before.append(longer[:width])
         after.append((longer[:cut] + variant.alt + longer[cut + len(variant.ref) :])[:width])
     names = [str(variant) for variant in variants]
-    return from_strings(before, names), from_strings(after, names)
+    try:
+        return from_strings(before, names), from_strings(after, names)
+    except ValueError as error:
+        raise InputError(f"{source}, in the genome around it: {error}") from error
 
 
 def usual_width(sequences: Sequences) -> int:

@@ -17,9 +17,9 @@ from zoo.run.folder import RunFolder
 def opened(paths: Sequence[str]) -> dict[str, DomainModule]:
     """run -> its model. Raises InputError if they are of different kinds, or one is named twice."""
     runs = [RunFolder.open(path) for path in paths]
-    models = {str(run.path): run.model() for run in runs}
-    if len(models) < len(paths):
+    if len({run.path.resolve() for run in runs}) < len(paths):
         raise InputError(f"the runs {', '.join(paths)}: each may be named once")
+    models = {str(run.path): run.model() for run in runs}
     kinds = sorted({type(model).__name__ for model in models.values()})
     if len(kinds) > 1:
         raise InputError(f"the runs hold models of different kinds ({', '.join(kinds)}), which have no mean")

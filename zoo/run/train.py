@@ -190,6 +190,7 @@ def quiet() -> None:
     """Leave out what Lightning says on every run and nobody can act on."""
     import logging
 
+    warnings.formatwarning = lambda message, *_, **__: f"{message}\n"  # without the line of code that said it
     for pattern in (
         ".*does not have many workers.*",
         ".*LitLogger.*",
