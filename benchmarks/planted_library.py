@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.results import Report, options
-from zoo.genomics.attribution import attention_evidence, best_windows, coverage, mutagenesis
+from zoo.genomics.attribution import attention_evidence, best_windows, coverage, logits, mutagenesis
 from zoo.genomics.by_head import NO_HEAD
 from zoo.genomics.cooperation import REACH
 from zoo.genomics.discover import discover
@@ -28,6 +28,7 @@ from zoo.genomics.enrichment import fisher_greater
 from zoo.genomics.findings import Findings
 from zoo.genomics.insight import find
 from zoo.genomics.jaspar import Match, load_jaspar, match
+from zoo.genomics.library import is_strict
 from zoo.genomics.merge import align
 from zoo.genomics.motifs import Motif
 from zoo.genomics.placing import Planted
@@ -83,7 +84,7 @@ def score(path: Path) -> dict[str, list[dict]]:
         for what, names in named.items()
     ]
     return {
-        "Test score": [{"test AUROC": _auroc(model, test)}],
+        "Test score": [_auroc(model, test, is_strict(planted)[data.rows["test"]])],
         "Factors": factors,
         "Sites": _sites(model, data, planted, take(test, np.flatnonzero(test.labels == 1))),
         "Pairs": _pairs(planted, test, found),
@@ -105,12 +106,12 @@ def _others(model, chosen: Sequences, background: Sequences) -> dict[str, list[M
     return {name: [d.motif for d in some] for name, some in found.items()}
 
 
-def _auroc(model, test) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    from zoo.genomics.attribution import logits
-
-    return float(roc_auc_score(test.labels, logits(model, torch.from_numpy(test.codes))))
+def _auroc(model, test: Sequences, strict: np.ndarray) -> dict[str, float]:
+    said = logits(model, torch.from_numpy(test.codes)).numpy()
+    return {
+        "test AUROC": float(roc_auc_score(test.labels, said)),
+        "against strict negatives": float(roc_auc_score(test.labels[strict], said[strict])),
+    }
 
 
 def _matched(motifs: list[Motif], planted: Planted) -> list[str]:

@@ -9,7 +9,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 from zoo.domain.errors import InputError
-from zoo.genomics.library import JITTER, MARGIN, SPACINGS, plant_library
+from zoo.genomics.library import FAR, JITTER, MARGIN, is_strict, plant_library
 from zoo.genomics.scan import strand_scores
 
 
@@ -46,10 +46,12 @@ def test_a_positive_is_a_pair_at_its_spacing_and_a_negative_has_none(library):
     cooperating = sites["pair"].isin([p.name for p in library.pairs])
     assert (off[~cooperating] <= JITTER).all() and (off[sites.cooperates] <= JITTER).all()
     apart = cooperating & ~sites.cooperates
-    assert (off[apart] > JITTER + MARGIN).all() and sites.spacing[apart].max() <= SPACINGS[-1] + JITTER
+    assert (off[apart] > JITTER + MARGIN).all() and sites.spacing[apart].max() <= FAR[-1] + JITTER
+    strict = is_strict(library)
+    assert strict[labels == 1].all() and 0.45 < strict[labels == 0].mean() < 0.55
 
 
-def test_spacings_alone_do_not_tell_the_classes_apart(library):
+def test_spacings_alone_do_not_tell_positives_from_strict_negatives(library):
     """Every true site is known, whose it is is not: how many gaps of what size, in boosted trees."""
     labels = library.sequences.labels
     features = np.zeros((len(labels), 14))
@@ -58,6 +60,7 @@ def test_spacings_alone_do_not_tell_the_classes_apart(library):
         gaps = np.sort(mine.start.to_numpy()[1:] - mine.end.to_numpy()[:-1])
         counts = np.histogram(gaps, [0, 3, 6, 9, 12, 16, 20, 25, 32, 50, 300])[0]
         features[row] = [*counts, len(mine), gaps.mean(), gaps[0], gaps[1]]
+    features, labels = features[is_strict(library)], labels[is_strict(library)]
     half = len(labels) // 2
     model = GradientBoostingClassifier(random_state=0).fit(features[:half], labels[:half])
     assert roc_auc_score(labels[half:], model.predict_proba(features[half:])[:, 1]) < 0.54

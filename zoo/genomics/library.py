@@ -2,10 +2,12 @@
 
 Twenty factors of different families. Each stands in one cooperating pair and in three decoy pairs, all of them drawn
 from the seed, with their spacings and orientations. A positive holds at least one cooperating pair at its spacing
-(+- 2 bases); a negative holds as many of the same pairs, each at the spacing of another, drawn so that all spacings
-are as common as in positives. Decoy pairs stand at spacings of their own, in both classes alike. So no factor, no
-co-occurrence and no spacing tells the classes apart: which pair stands at which spacing does. 30 % of the sites are
-weak.
+(+- 2 bases); a negative holds as many of the same pairs elsewhere. Half of the negatives are far: their pairs stand
+further apart than any pair does. The others are strict: each pair stands at the spacing of another, drawn so that all
+spacings are as common as in positives. Decoy pairs stand at spacings of their own, in all classes alike. So no factor
+and no co-occurrence tells positives from negatives, and against the strict ones no spacing does either: which pair
+stands at which spacing must be known. (Crowding tells the far ones, and gives learning its first step: from strict
+negatives alone nothing was learnt.) 30 % of the sites are weak.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ FACTORS = (
     "MA0060", "MA0024", "MA0510", "MA0504", "MA0070", "MA0690", "MA1105", "MA0872", "MA0527", "MA1118",
 )  # fmt: skip
 DECOYS_PER_FACTOR = 3
-SPACINGS = range(2, 30, 3)  # bases between the sites of a pair, one for each of ten
+SPACINGS = range(0, 19, 2)  # bases between the sites of a pair, one for each of ten
+FAR = range(24, 51)  # of the pairs in far negatives
+STRICT = 0.5  # of the negatives
 JITTER, MARGIN = 2, 2  # a pair cooperates at its spacing +- 2; misplaced ones stay 2 more away
 WEAK = 0.3  # of the sites
 SECOND = 0.5  # of the sequences hold a second cooperating pair, a second decoy pair likewise
@@ -48,7 +52,7 @@ def plant_library(
     known = {r.matrix_id.split(".")[0]: r for r in load_jaspar("JASPAR2024")}
     factors = tuple(Factor("pair", known[name]) for name in FACTORS)
     widest = sorted(len(f.reference.motif) for f in factors)[-8:]
-    if length < (room := sum(widest) + 4 * (SPACINGS[-1] + JITTER)):
+    if length < (room := sum(widest) + 2 * (FAR[-1] + JITTER) + 2 * (SPACINGS[-1] + JITTER)):
         raise InputError(f"length={length} cannot hold what may be planted in one sequence: {room} bases are needed.")
 
     draw = np.random.default_rng(seed)
@@ -66,7 +70,12 @@ def plant_library(
     rows = []
     for i in range(num_sequences):
         right, chosen = bool(labels[i]), _some(cooperating, draw)
-        apart = [bond.spacing for bond in chosen] if right else _of_others(chosen, cooperating, misplaced, draw)
+        if right:
+            apart = [bond.spacing for bond in chosen]
+        elif draw.random() < STRICT:
+            apart = _of_others(chosen, cooperating, misplaced, draw)
+        else:
+            apart = [int(draw.choice(FAR)) for _ in chosen]
         told = [*zip(chosen, apart, strict=True), *((bond, bond.spacing) for bond in _some(decoys, draw))]
         blocks = [
             _block(bond, by_name, spacing + int(draw.integers(-JITTER, JITTER + 1)), right and n < len(chosen), draw)
@@ -81,6 +90,12 @@ def plant_library(
     sites = pd.DataFrame(rows, columns=SITE_COLUMNS).astype({"spacing": "Int64"})
     predictive = () if shuffle_labels else tuple(by_name)
     return Planted(sequences, sites, factors, tuple(cooperating), predictive, tuple(decoys))
+
+
+def is_strict(planted: Planted) -> NDArray[np.bool_]:
+    """[sequences]: which are no far negatives."""
+    apart = planted.sites.groupby("sequence").spacing.max()
+    return apart.reindex(range(len(planted.sequences))).to_numpy(dtype=float) <= SPACINGS[-1] + JITTER
 
 
 def _matchings(n: int, rounds: int, draw: np.random.Generator) -> list[NDArray[np.int64]]:
