@@ -26,9 +26,10 @@ from zoo.domain.cards import load_card
 from zoo.domain.download import fetch
 from zoo.proteins.couplings import contact_scores
 from zoo.proteins.families import TUNING, Family, listed, read_families
-from zoo.proteins.family_attention import FamilyMaps, FamilySettings, family_maps, train_family_attention
+from zoo.proteins.family_attention import FamilySettings, family_maps, train_family_attention
 from zoo.proteins.frequencies import frequencies
 from zoo.proteins.meanfield import information_scores, meanfield_scores
+from zoo.proteins.pair_features import coupling_maps
 from zoo.proteins.potts import PottsSettings, potts_couplings
 from zoo.proteins.precision import ceilings, compared, long_range
 from zoo.proteins.weights import sequence_weights
@@ -85,14 +86,17 @@ def scored(family: Family) -> list[dict]:
     add("MI + APC", lambda: information_scores(counted))
     add("mean field", lambda: meanfield_scores(counted))
     add(POTTS, lambda: contact_scores(potts_couplings(codes, weights)))
-    add(ATTENTION, lambda: attention_scores(family_maps(train_family_attention(codes, weights))))
+    add(ATTENTION, lambda: attention_scores(family, weights))
     best = dict(zip(TOPS, ceilings(family.native), strict=True))
     rows.append({"family": family.name, "method": "ceiling", **best, "CPU s": 0.0})
     shape = {"sequences": family.alignment.depth, "Meff": round(float(weights.sum())), "columns": codes.shape[1]}
     return [row | shape | {"CPU s": row["CPU s"] + before} for row in rows]
 
 
-def attention_scores(maps: FamilyMaps) -> dict[str, np.ndarray]:
+def attention_scores(family: Family, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Kept for `benchmarks.predictor` too."""
+    maps = family_maps(train_family_attention(family.alignment.codes, weights))
+    coupling_maps(family.alignment, family=maps)
     return {ATTENTION: maps.scores, MEAN: maps.mean_attention}
 
 

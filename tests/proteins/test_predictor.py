@@ -27,7 +27,7 @@ from zoo.proteins.precision import long_range
 from zoo.proteins.sources import input_loader, own_example
 from zoo.proteins.weights import effective_depth
 
-QUICK = FamilySettings(heads=4, width=8, steps=3, batch=32)
+QUICK = FamilySettings(heads=4, steps=3)
 
 
 @pytest.fixture(autouse=True)
@@ -238,6 +238,12 @@ def test_columns_without_a_residue_of_the_query_are_left_out_and_numbered_as_in_
     assert example.alignment.length == 10 and example.alignment.kept[:4] == (0, 1, 3, 4)
     table = ranked_pairs(np.arange(100.0).reshape(10, 10) / 100, "MKVLEAGHKW", example.alignment.kept)
     assert table.iloc[0][["i", "j", "residue_i", "residue_j"]].tolist() == [5, 11, "L", "W"]
+
+
+def test_sequences_that_are_all_alike_are_refused(tmp_path):
+    (tmp_path / "same.fasta").write_text(">a\nMKVLWYPH\n" + ">b\nMKVLWYPH\n" * 20)
+    with pytest.raises(InputError, match="21 sequences count as"):
+        own_example(tmp_path / "same.fasta")
 
 
 def test_rr_is_read_as_it_was_written():
