@@ -26,7 +26,7 @@ from zoo.domain.cards import load_card
 from zoo.domain.download import fetch
 from zoo.proteins.couplings import contact_scores
 from zoo.proteins.families import TUNING, Family, listed, read_families
-from zoo.proteins.family_attention import FamilySettings, family_maps, train_family_attention
+from zoo.proteins.family_attention import FamilyMaps, FamilySettings, family_maps, train_family_attention
 from zoo.proteins.frequencies import frequencies
 from zoo.proteins.meanfield import information_scores, meanfield_scores
 from zoo.proteins.pair_features import coupling_maps
@@ -86,17 +86,17 @@ def scored(family: Family) -> list[dict]:
     add("MI + APC", lambda: information_scores(counted))
     add("mean field", lambda: meanfield_scores(counted))
     add(POTTS, lambda: contact_scores(potts_couplings(codes, weights)))
-    add(ATTENTION, lambda: attention_scores(family, weights))
+    trained: list[FamilyMaps] = []
+    add(ATTENTION, lambda: attention_scores(codes, weights, trained))
+    coupling_maps(family.alignment, family=trained[0])  # into the cache, for `benchmarks.predictor`
     best = dict(zip(TOPS, ceilings(family.native), strict=True))
     rows.append({"family": family.name, "method": "ceiling", **best, "CPU s": 0.0})
     shape = {"sequences": family.alignment.depth, "Meff": round(float(weights.sum())), "columns": codes.shape[1]}
     return [row | shape | {"CPU s": row["CPU s"] + before} for row in rows]
 
 
-def attention_scores(family: Family, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Kept for `benchmarks.predictor` too."""
-    maps = family_maps(train_family_attention(family.alignment.codes, weights))
-    coupling_maps(family.alignment, family=maps)
+def attention_scores(codes: np.ndarray, weights: np.ndarray, trained: list[FamilyMaps]) -> dict[str, np.ndarray]:
+    trained.append(maps := family_maps(train_family_attention(codes, weights)))
     return {ATTENTION: maps.scores, MEAN: maps.mean_attention}
 
 
