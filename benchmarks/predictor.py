@@ -30,6 +30,7 @@ from benchmarks.results import FOLDER, Report, options
 from zoo.proteins.batch import truth
 from zoo.proteins.data import Families
 from zoo.proteins.pair_features import COUPLINGS, FEATURES, FORMAT
+from zoo.proteins.pair_map import PairMap
 from zoo.proteins.pictures import reliability
 from zoo.proteins.precision import TOPS, ceilings, compared, long_range
 from zoo.run.checkpoints import BestCheckpoint
@@ -90,14 +91,16 @@ def tested(fold: int, arguments) -> tuple[dict[str, list[np.ndarray]], Families]
     return {name: [np.mean(maps, 0) for maps in zip(*seeds, strict=True)] for name, seeds in found.items()}, data
 
 
-class _Blind(pl.Callback):
-    """Takes the attention features away, in training and after."""
+class Without(PairMap):
+    """A map that does not see some features: they are zero, whatever training adds to them."""
 
-    def on_train_batch_start(self, trainer, module, batch, batch_idx) -> None:
-        batch.features[:, BLIND] = 0
+    def __init__(self, inner: PairMap, hidden: tuple[int, ...]):
+        super().__init__(inner.features, inner.dim)
+        self.inner = inner
+        self.register_buffer("seen", torch.ones(inner.features, 1, 1).index_fill(0, torch.tensor(hidden), 0.0))
 
-    def on_validation_batch_start(self, trainer, module, batch, batch_idx, dataloader_idx=0) -> None:
-        batch.features[:, BLIND] = 0
+    def forward(self, features: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        return self.inner(features * self.seen, present)
 
 
 def composed(fold: int, seed: int, backbone: str, arguments) -> DictConfig:
@@ -127,10 +130,12 @@ def trained(cfg: DictConfig, blind: bool, epochs: int) -> tuple[list[np.ndarray]
     """The test part's probabilities at the best epoch, and its validation loss."""
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data, module = build(cfg.data), build(cfg.model)
+    if blind:
+        module.backbone = Without(module.backbone, BLIND)
     with tempfile.TemporaryDirectory() as scratch:
         best = BestCheckpoint(scratch, "valid/loss", "min")
         trainer = pl.Trainer(
-            max_epochs=epochs, callbacks=[best, *([_Blind()] if blind else [])], logger=False,
+            max_epochs=epochs, callbacks=[best], logger=False,
             enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=1.0, num_sanity_val_steps=0,
             use_distributed_sampler=False, accelerator="auto", devices=1,
         )  # fmt: skip
@@ -140,8 +145,6 @@ def trained(cfg: DictConfig, blind: bool, epochs: int) -> tuple[list[np.ndarray]
     maps = []
     with torch.no_grad():
         for batch in data.test_dataloader():
-            if blind:
-                batch.features[:, BLIND] = 0
             maps += [p.numpy() for p in module.probabilities(batch)]
     return maps, float(best.best_model_score)
 

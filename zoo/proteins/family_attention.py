@@ -36,7 +36,7 @@ from zoo.proteins.meanfield import meanfield_couplings
 from zoo.proteins.potts import BLOCK, check_length
 from zoo.proteins.pseudolikelihood import Observed, column_fields, loss
 
-MOST_QUERIES = 1 << 22  # numbers in all heads' queries; a long alignment has fewer heads
+MOST_QUERIES = 1 << 23  # numbers in all heads' queries; a long alignment has fewer heads
 MEMORY = 5  # steps that L-BFGS remembers
 
 
@@ -46,7 +46,7 @@ class FamilySettings:
     length of the keys. size: norm of a head's values at the start. most: sequences that are trained on, drawn without
     replacement where there are more."""
 
-    heads: int = 256
+    heads: int = 512
     steps: int = 20
     pair: float = 0.2
     reach: float = 30.0

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.proteins import pictures
-from zoo.proteins.batch import Batch, Example, FamilySet, truth
+from zoo.proteins.batch import LEAST_SEPARATION, Batch, Example, FamilySet, truth
 from zoo.proteins.couplings import apc
 from zoo.proteins.formats import casp_rr, npy, ranked_pairs
 from zoo.proteins.pair_features import COUPLINGS, CouplingMaps
@@ -128,12 +128,13 @@ def headline(seen: list, judged: list[tuple[Example, np.ndarray]]) -> str:
     if not judged:
         lines = []
         for example, probability in seen:
-            far = np.triu(probability, RANGES["long"][0])
+            least = RANGES["long"][0] if len(probability) > RANGES["long"][0] else LEAST_SEPARATION
+            far = np.triu(probability, least)
             likely = int((far > 0.5).sum())
             i, j = np.unravel_index(far.argmax(), far.shape)
             best = example.alignment.kept[i] + 1, example.alignment.kept[j] + 1
             lines.append(
-                f"{example.name}: {likely} pairs 24 columns apart and more are in contact with probability above .5; "
+                f"{example.name}: {likely} pairs {least} columns apart and more are in contact with probability above .5; "
                 f"the likeliest is {best[0]}-{best[1]} ({far[i, j]:.2f}). No structure was given to check against."
             )
         return "\n".join(lines)

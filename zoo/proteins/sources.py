@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from zoo.domain.errors import InputError
 from zoo.proteins.alignment import Alignment, without_gappy
 from zoo.proteins.alphabet import GAP
-from zoo.proteins.batch import Example, FamilySet, collate, with_structure
+from zoo.proteins.batch import LEAST_SEPARATION, Example, FamilySet, collate, with_structure
 from zoo.proteins.contacts import Native, native
 from zoo.proteins.family_attention import FamilySettings
 from zoo.proteins.mapping import place_of_columns
@@ -19,7 +19,7 @@ from zoo.proteins.weights import effective_depth
 
 STRUCTURES = (".pdb", ".cif", ".ent", ".mmcif")
 COVERAGE = 0.5  # of the columns, by each sequence
-LEAST_DEPTH = 2.0  # Meff: one sequence says nothing of pairs
+LEAST_DEPTH = 1.5  # Meff: one sequence says nothing of pairs
 
 
 def own_example(path: Path) -> Example:
@@ -30,6 +30,10 @@ def own_example(path: Path) -> Example:
         raise InputError(
             f"{path}: its {alignment.depth} sequences count as {depth:.1f}, as they are nearly the same: contacts need "
             "an alignment of many different ones (hundreds or more)"
+        )
+    if alignment.length <= LEAST_SEPARATION:
+        raise InputError(
+            f"{path} has {alignment.length} columns: contacts are of columns {LEAST_SEPARATION} and more apart"
         )
     stem = stem_of(path)
     beside = [
