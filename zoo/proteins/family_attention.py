@@ -44,7 +44,12 @@ MEMORY = 5  # steps that L-BFGS remembers
 class FamilySettings:
     """heads: an even number. steps: of L-BFGS. pair: L2 on the implied couplings, as in `zoo.proteins.potts`. reach:
     length of the keys. size: norm of a head's values at the start. most: sequences that are trained on, drawn without
-    replacement where there are more."""
+    replacement where there are more.
+
+    Chosen in some thirty trials, most of them on PF00041, the last on PF00041, PF00691 and PF01833 (tuning families
+    all). There the mean long-range P@L is .452; Potts has .474, mean field .442. With 256 heads it is .437, after 40
+    steps .432, and .422 where couplings are of one direction alone (.382 of them at pair = .05).
+    """
 
     heads: int = 512
     steps: int = 20

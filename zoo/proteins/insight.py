@@ -134,8 +134,8 @@ def headline(seen: list, judged: list[tuple[Example, np.ndarray]]) -> str:
             i, j = np.unravel_index(far.argmax(), far.shape)
             best = example.alignment.kept[i] + 1, example.alignment.kept[j] + 1
             lines.append(
-                f"{example.name}: {likely} pairs {least} columns apart and more are in contact with probability above .5; "
-                f"the likeliest is {best[0]}-{best[1]} ({far[i, j]:.2f}). No structure was given to check against."
+                f"{example.name}: {likely} pairs {least} columns apart and more are in contact with probability above "
+                f".5; the likeliest is {best[0]}-{best[1]} ({far[i, j]:.2f}). No structure was given to check against."
             )
         return "\n".join(lines)
     mean = np.mean([long_range(p, e.native) for e, p in judged], axis=0)
