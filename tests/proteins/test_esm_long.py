@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from esm_checkpoints import reference, saved
+from esm_checkpoints import PLACES, reference, saved
 from transformers.models.esm.modeling_esm import average_product_correct, symmetrize
 
 from zoo.domain.errors import InputError
@@ -59,6 +59,17 @@ def test_windows_are_averaged_and_nobody_looked_beyond(pair):
     torch.testing.assert_close(found[0, 7], first[0, 7])
     torch.testing.assert_close(found[5, 7], (first[5, 7] + second[1, 3] + third[0, 2]) / 3)
     torch.testing.assert_close(found[6, 12], third[1, 7])
+
+
+def test_a_table_of_positions_ends(tmp_path):
+    """Stretched, it would change what every sequence of the batch is told; transformers refuses too."""
+    ours = EsmProteins.load(saved(reference("esm1b", vocab_size=33), tmp_path))
+    assert ours.longest == PLACES - 4  # padding, what lies before it, and the two tokens around a sequence
+    sequence = ("MKTVR" * 20)[: ours.longest + 1]
+    with pytest.raises(InputError, match=f"sequence 2 has {ours.longest + 1} residues, the model has positions for"):
+        ours.contacts(["MKT", sequence])
+    assert ours.contacts([sequence[:-1]])[0].shape == (ours.longest, ours.longest)
+    assert tiled_contacts(ours, sequence, window=ours.longest).shape == (len(sequence), len(sequence))
 
 
 @pytest.mark.parametrize(
