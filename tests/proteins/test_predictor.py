@@ -18,9 +18,17 @@ from zoo.proteins.couplings import apc
 from zoo.proteins.data import PlantedFamilies, held_out
 from zoo.proteins.family_attention import FamilySettings
 from zoo.proteins.formats import casp_rr, ranked_pairs, read_casp_rr
-from zoo.proteins.insight import told
+from zoo.proteins.insight import loudness, told
 from zoo.proteins.model import ContactPredictor
-from zoo.proteins.pair_features import COUPLINGS, FEATURES, conservation, coupling_maps, pair_features, standardised
+from zoo.proteins.pair_features import (
+    COUPLINGS,
+    FEATURES,
+    CouplingMaps,
+    conservation,
+    coupling_maps,
+    pair_features,
+    standardised,
+)
 from zoo.proteins.pair_map import AxialMap, DilatedMap
 from zoo.proteins.planted import plant, sheet
 from zoo.proteins.precision import long_range
@@ -248,6 +256,15 @@ def test_sequences_that_are_all_alike_are_refused(tmp_path):
         own_example(tmp_path / "same.fasta")
 
 
+def test_a_head_that_looks_everywhere_says_nothing():
+    flat = (1 - np.eye(9)) / 8
+    sharp = np.roll(np.eye(9), 1, axis=1)
+    found = CouplingMaps({}, np.zeros((9, 21)), 5.0, np.stack([flat, sharp, sharp]), np.array([3.0, 1.0, 2.0]))
+    said = loudness(found)
+    assert said[0] == pytest.approx(0) and said[2] == pytest.approx(2 * said[1])
+    assert said[1] == pytest.approx(np.sqrt(9 * ((7 / 8) ** 2 + 7 / 8**2)))
+
+
 def test_too_few_columns_are_refused_and_a_short_map_is_told_by_what_it_has(tmp_path):
     (tmp_path / "few.fasta").write_text(">a\nMKVLWY\n>b\nAAAGGG\n>c\nPQRSTV\n")
     with pytest.raises(InputError, match="6 columns"):
@@ -279,7 +296,7 @@ def test_the_insight_tells_precision_and_draws_the_map(family):
     assert {"three.rr", "three.csv"} <= set(insight.files) and "1 families" in insight.headline
     found = FamilySet([family], QUICK).couplings(0)
     heads = told([(family, perfect)], [found]).tables[0].frame
-    assert len(heads) == 4 and heads.gain.is_monotonic_decreasing and heads["mean distance"].between(1, 32).all()
+    assert len(heads) == 4 and heads.says.is_monotonic_decreasing and heads["mean distance"].between(1, 32).all()
     assert heads["long P@L"].iloc[0] == pytest.approx(
         long_range(apc(found.attention[heads["head"][0]] + found.attention[heads["head"][0]].T), family.native)[0]
     )
