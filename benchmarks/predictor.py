@@ -29,6 +29,7 @@ from sklearn.metrics import brier_score_loss
 from benchmarks.results import FOLDER, Report, options
 from zoo.proteins.batch import truth
 from zoo.proteins.data import Families
+from zoo.proteins.families import TUNING
 from zoo.proteins.pair_features import COUPLINGS, FEATURES, FORMAT
 from zoo.proteins.pair_map import PairMap
 from zoo.proteins.pictures import reliability
@@ -71,6 +72,12 @@ def main() -> None:
             said.append(found["attention over the pair map"][i][known])
             true.append(answer[known])
     report.table("Long-range precision", summary(precision), "95 % intervals over families; differences are paired")
+    untouched = {method: {f: v for f, v in of.items() if f not in TUNING} for method, of in precision.items()}
+    report.table(
+        "Long-range precision, without the six families that family attention was tuned on",
+        summary(untouched),
+        "the same models",
+    )
     probability, contact = np.concatenate(said), np.concatenate(true)
     report.table("Calibration of attention over the pair map", calibration(probability, contact))
     (FOLDER / f"{report.name}_reliability.png").write_bytes(reliability(probability, contact))
