@@ -26,7 +26,7 @@ def pair(tmp_path_factory):
 
 
 @torch.no_grad()
-def test_chains_are_joined_and_the_linker_leaves_no_trace(pair):
+def test_chains_are_joined_and_the_linker_is_left_out(pair):
     theirs, ours = pair
     found = chain_contacts(ours, CHAINS, linker="GGG")
     ids = ours.alphabet.numbers(["GGG".join(CHAINS)])
