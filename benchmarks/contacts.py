@@ -5,10 +5,10 @@
 
 It can be stopped and goes on with the same command.
 
-Every setting was chosen on the six families of `zoo.proteins.families.TUNING`; the other 22 are scored. Long-range
-precision (24 residues apart and more, C-beta < 8 A), mean over families with a 95 % bootstrap interval over families;
-`difference` is paired, to Potts. CPU seconds and memory are of one family, all steps from the alignment on but the
-reading.
+Settings of family attention were chosen on families of `zoo.proteins.families.TUNING`, Potts has CCMpredPy's; the other
+22 are scored. Long-range precision (24 residues apart and more, C-beta < 8 A), mean over families with a 95 % bootstrap
+interval over families; `difference` is paired, to Potts. CPU seconds are of one family, all steps from the alignment on
+but the reading.
 """
 
 from __future__ import annotations
