@@ -4,6 +4,8 @@
     python -m benchmarks.observed                  what reading the attention costs, against output_attentions=True
     python -m benchmarks.longest [--quick]         the longest sequence that one layer can train on in a fixed memory
     python -m benchmarks.edges                     attention along edges against PyTorch Geometric and a dense mask
+    python -m benchmarks.contacts [--tuning]       four ways from one alignment to contacts, on Pfam families
+    python -m benchmarks.predictor [--shuffled]    the predictor across families, cross-validated, beside a CNN
     python -m benchmarks.laws                      variance and gradients at initialisation
 
 Run from the repository's root. They take the GPU where there is one (bfloat16), else the CPU (float32), and one

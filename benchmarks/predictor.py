@@ -1,7 +1,9 @@
 """The contact predictor across families: whole families held out, attention over the pair map beside a dilated CNN.
 
     zoo datasets fetch kortemme-covariation
-    python -m benchmarks.predictor [--folds 4] [--seeds 3] [--shuffled]
+    python -m benchmarks.predictor [--folds 4] [--seeds 3] [--epochs 30] [--shuffled]
+
+It can be stopped and goes on with the same command; with more `--seeds` it adds those that lack.
 
 Each of the 28 families is tested once, by models that saw neither it nor any family of its fold. The epoch is chosen on
 validation families that are drawn from the rest, so nothing is chosen on what is scored; all other settings are those
@@ -12,6 +14,7 @@ intervals over families; differences are paired, to the CNN without attention fe
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from pathlib import Path
@@ -20,12 +23,16 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
 from sklearn.metrics import brier_score_loss
 
 from benchmarks.results import FOLDER, Report, options
 from zoo.proteins.batch import truth
 from zoo.proteins.data import Families
-from zoo.proteins.pair_features import COUPLINGS, FEATURES
+from zoo.proteins.families import TUNING
+from zoo.proteins.pair_features import COUPLINGS, FEATURES, FORMAT
+from zoo.proteins.pair_map import PairMap
+from zoo.proteins.pictures import reliability
 from zoo.proteins.precision import TOPS, ceilings, compared, long_range
 from zoo.run.checkpoints import BestCheckpoint
 from zoo.run.folder import load_weights
@@ -64,9 +71,16 @@ def main() -> None:
             known = np.triu(~np.isnan(answer), 1)
             said.append(found["attention over the pair map"][i][known])
             true.append(answer[known])
-        (FOLDER / f".{report.name}.partial.json").write_text(json.dumps(precision))
     report.table("Long-range precision", summary(precision), "95 % intervals over families; differences are paired")
-    report.table("Calibration of attention over the pair map", calibration(np.concatenate(said), np.concatenate(true)))
+    untouched = {method: {f: v for f, v in of.items() if f not in TUNING} for method, of in precision.items()}
+    report.table(
+        "Long-range precision, without the six families that family attention was tuned on",
+        summary(untouched),
+        "the same models",
+    )
+    probability, contact = np.concatenate(said), np.concatenate(true)
+    report.table("Calibration of attention over the pair map", calibration(probability, contact))
+    (FOLDER / f"{report.name}_reliability.png").write_bytes(reliability(probability, contact))
     report.write()
 
 
@@ -76,37 +90,59 @@ def add(precision: dict, method: str, family: str, values: tuple) -> None:
 
 def tested(fold: int, arguments) -> tuple[dict[str, list[np.ndarray]], Families]:
     """Of each model, the mean probabilities over seeds for the families of the fold."""
-    totals: dict[str, list[np.ndarray]] = {}
-    data = None
-    for name, backbone in ROWS.items():
-        for seed in range(arguments.seeds):
-            maps, data = run(fold, seed, backbone, name == CNN, arguments)
-            before = totals.get(name, [0.0] * len(maps))
-            totals[name] = [a + b / arguments.seeds for a, b in zip(before, maps, strict=True)]
-    return totals, data
+    found = {
+        name: [run(fold, seed, backbone, name == CNN, arguments) for seed in range(arguments.seeds)]
+        for name, backbone in ROWS.items()
+    }
+    data = build(composed(fold, 0, "pair_map", arguments).data)
+    return {name: [np.mean(maps, 0) for maps in zip(*seeds, strict=True)] for name, seeds in found.items()}, data
 
 
-class _Blind(pl.Callback):
-    """Takes the attention features away, in training and after."""
+class Without(PairMap):
+    """A map that does not see some features: they are zero, whatever training adds to them."""
 
-    def on_train_batch_start(self, trainer, module, batch, batch_idx) -> None:
-        batch.features[:, BLIND] = 0
+    def __init__(self, inner: PairMap, hidden: tuple[int, ...]):
+        super().__init__(inner.features, inner.dim)
+        self.inner = inner
+        self.register_buffer("seen", torch.ones(inner.features, 1, 1).index_fill(0, torch.tensor(hidden), 0.0))
 
-    def on_validation_batch_start(self, trainer, module, batch, batch_idx, dataloader_idx=0) -> None:
-        batch.features[:, BLIND] = 0
+    def forward(self, features: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        return self.inner(features * self.seen, present)
 
 
-def run(fold: int, seed: int, backbone: str, blind: bool, arguments) -> tuple[list[np.ndarray], Families]:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"), tempfile.TemporaryDirectory() as scratch:
-        cfg = compose("train", [
+def composed(fold: int, seed: int, backbone: str, arguments) -> DictConfig:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("train", [
             "experiment=contacts", f"seed={seed}", f"data.fold={fold}", f"data.num_folds={arguments.folds}",
-            f"data.shuffle_columns={arguments.shuffled}", f"backbone={backbone}", f"run_dir={scratch}", "logger=none",
+            f"data.shuffle_columns={arguments.shuffled}", f"backbone={backbone}", "logger=none",
         ])  # fmt: skip
-        pl.seed_everything(seed, workers=True, verbose=False)
-        data, module = build(cfg.data), build(cfg.model)
+
+
+def run(fold: int, seed: int, backbone: str, blind: bool, arguments) -> list[np.ndarray]:
+    """One training: its probabilities for the families of the fold, kept by all that they depend on."""
+    cfg = composed(fold, seed, backbone, arguments)
+    data, model = (OmegaConf.to_container(part, resolve=True) for part in (cfg.data, cfg.model))
+    plan = json.dumps([data, model, seed, blind, arguments.epochs, FEATURES, FORMAT])
+    file = FOLDER / ".predictor" / f"{hashlib.sha256(plan.encode()).hexdigest()[:24]}.npz"
+    if not file.is_file():
+        maps, score = trained(cfg, blind, arguments.epochs)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(file, *maps)
+        print(f"fold {fold}, seed {seed}, {backbone}{', blind' if blind else ''}: {score:.4f}", flush=True)
+    with np.load(file) as kept:
+        return [kept[name] for name in kept.files]
+
+
+def trained(cfg: DictConfig, blind: bool, epochs: int) -> tuple[list[np.ndarray], float]:
+    """The test part's probabilities at the best epoch, and its validation loss."""
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    data, module = build(cfg.data), build(cfg.model)
+    if blind:
+        module.backbone = Without(module.backbone, BLIND)
+    with tempfile.TemporaryDirectory() as scratch:
         best = BestCheckpoint(scratch, "valid/loss", "min")
         trainer = pl.Trainer(
-            max_epochs=arguments.epochs, callbacks=[best, *([_Blind()] if blind else [])], logger=False,
+            max_epochs=epochs, callbacks=[best], logger=False,
             enable_progress_bar=False, enable_model_summary=False, gradient_clip_val=1.0, num_sanity_val_steps=0,
             use_distributed_sampler=False, accelerator="auto", devices=1,
         )  # fmt: skip
@@ -116,14 +152,8 @@ def run(fold: int, seed: int, backbone: str, blind: bool, arguments) -> tuple[li
     maps = []
     with torch.no_grad():
         for batch in data.test_dataloader():
-            if blind:
-                batch.features[:, BLIND] = 0
             maps += [p.numpy() for p in module.probabilities(batch)]
-    print(
-        f"fold {fold}, seed {seed}, {backbone}{', blind' if blind else ''}: {float(best.best_model_score):.4f}",
-        flush=True,
-    )
-    return maps, data
+    return maps, float(best.best_model_score)
 
 
 def summary(precision: dict[str, dict[str, tuple]]) -> list[dict]:

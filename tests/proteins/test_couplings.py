@@ -13,7 +13,13 @@ from zoo.attention import FullMap, SelfExcluding, observe
 from zoo.domain.errors import InputError
 from zoo.proteins.alphabet import GAP
 from zoo.proteins.couplings import apc, contact_scores, strength, zero_sum
-from zoo.proteins.family_attention import FamilyAttention, FamilySettings, family_maps, train_family_attention
+from zoo.proteins.family_attention import (
+    FamilyAttention,
+    FamilySettings,
+    family_maps,
+    kinds_of_coupling,
+    train_family_attention,
+)
 from zoo.proteins.frequencies import frequencies
 from zoo.proteins.meanfield import information_scores, meanfield_couplings, meanfield_scores, mutual_information
 from zoo.proteins.planted import plant, shuffled_columns
@@ -23,7 +29,7 @@ from zoo.proteins.pseudolikelihood import Observed
 from zoo.proteins.reading import read_alignment
 from zoo.proteins.weights import sequence_weights
 
-QUICK = FamilySettings(heads=8, width=16, steps=40, batch=128)
+QUICK = FamilySettings(heads=32, steps=12)
 
 
 @pytest.fixture(scope="module")
@@ -148,27 +154,32 @@ def test_too_many_columns_are_refused():
 # ---- family attention
 
 
-def model(length: int = 7, heads: int = 3, width: int = 5) -> FamilyAttention:
+def model(length: int = 7, pairs: int = 2) -> FamilyAttention:
+    """Heads that look somewhere: training starts from queries of zero."""
     generator = torch.Generator().manual_seed(0)
-    return FamilyAttention(torch.randn(length, 20, generator=generator), heads, width, generator=generator)
+    kinds = torch.randn(pairs, 20, 20, generator=generator)
+    family = FamilyAttention(torch.randn(length, 20, generator=generator), kinds, reach=3.0)
+    with torch.no_grad():
+        family.query.normal_(generator=generator)
+    return family
 
 
 def test_implied_couplings_are_the_attention_over_residues():
-    """The same as attending in each sequence on its own: queries and keys are places, values the residues there."""
+    """The same as attending in each sequence on its own, half from where a place looks, half from who looks at it."""
     family = model()
     seen = Observed.of(drawn(11, 7), np.ones(11))
     value = torch.einsum("nlb,hab->nhla", seen.residues, family.values)
     many = [p.expand(11, -1, -1, -1) for p in (family.query, family.key)]
-    out = family.attend(*many, value, SelfExcluding()).sum(1)
-    torch.testing.assert_close(family(seen.residues), family.fields + out, atol=1e-5, rtol=1e-4)
-    attention = family.attention()
-    torch.testing.assert_close(family.size(attention), family.coupling(attention).square().sum())
+    looking = family.attend(*many, value, SelfExcluding()).sum(1)
+    looked_at = torch.einsum("hji,hba,njb->nia", family.attention(), family.values, seen.residues)
+    expected = family.fields + (looking + looked_at) / 2
+    torch.testing.assert_close(family(seen.residues), expected, atol=1e-5, rtol=1e-4)
 
 
 def test_attention_is_a_softmax_without_oneself_and_can_be_observed():
     family = model()
     attention = family.attention()
-    logits = (family.query @ family.key.mT / 5**0.5)[0]
+    logits = 3.0 * family.query[0]
     expected = logits.masked_fill(torch.eye(7, dtype=torch.bool), float("-inf")).softmax(-1)
     torch.testing.assert_close(attention, expected, atol=1e-6, rtol=1e-5)
     with observe(family, full := FullMap()):
@@ -176,15 +187,20 @@ def test_attention_is_a_softmax_without_oneself_and_can_be_observed():
     torch.testing.assert_close(next(iter(full.result().values()))[0], attention, atol=1e-6, rtol=1e-5)
 
 
-def test_attention_starts_along_the_given_logits():
-    """Of rank d they are met exactly, negative eigenvalues included."""
-    family = FamilyAttention(torch.zeros(7, 20), heads=2, width=5, noise=0.0)
-    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(7, 7)))[0][:, :5]
-    logits = (basis * np.array([3.0, -2.0, 1.5, -1.0, 0.5])) @ basis.T
-    family.look_along(logits)
-    np.fill_diagonal(logits, -np.inf)
-    expected = torch.from_numpy(logits).float().softmax(-1)
-    torch.testing.assert_close(family.attention(), expected.expand(2, -1, -1), atol=1e-5, rtol=1e-4)
+def test_at_first_all_heads_look_everywhere_and_nothing_is_said():
+    family = FamilyAttention(torch.zeros(5, 20), torch.randn(3, 20, 20))
+    assert torch.equal(family.values[3:], -family.values[:3])
+    assert torch.allclose(family.attention(), (1 - torch.eye(5)) / 4) and not family.coupling(family.attention()).any()
+
+
+def test_values_start_as_the_kinds_that_mean_field_couplings_are_of():
+    """Two kinds make up all couplings of a toy alignment but what its pseudocount adds."""
+    draw = np.random.default_rng(0)
+    codes = draw.integers(0, 20, (3000, 6)).astype(np.uint8)
+    codes[:, 1] = np.where(draw.random(3000) < 0.8, codes[:, 0], codes[:, 1])
+    (leading,) = kinds_of_coupling(codes, np.ones(3000), 1)
+    alike = np.eye(20) - 1 / 20
+    assert abs((leading * alike).sum() / np.linalg.norm(alike)) > 0.9 and np.linalg.norm(leading) == pytest.approx(1)
 
 
 def test_a_residue_does_not_see_itself():
@@ -194,6 +210,12 @@ def test_a_residue_does_not_see_itself():
     changed[:, 3] = (codes[:, 3] + 5) % 20
     one, two = (family(Observed.of(c, np.ones(4)).residues) for c in (codes, changed))
     assert torch.equal(one[:, 3], two[:, 3]) and not torch.equal(one[:, 2], two[:, 2])
+
+
+def test_long_alignments_have_fewer_heads(monkeypatch):
+    monkeypatch.setattr("zoo.proteins.family_attention.MOST_QUERIES", 7 * 7 * 5)
+    family = train_family_attention(drawn(20, 7), np.ones(20), FamilySettings(heads=8, steps=1))
+    assert len(family.values) == 4
 
 
 # ---- the planted answer, and its control
@@ -230,7 +252,7 @@ def test_the_planted_potts_model_is_found_again(planted):
 
 def test_a_head_tells_where_it_looks(planted):
     maps = family_maps(train_family_attention(planted.alignment.codes, np.ones(800), QUICK))
-    assert maps.attention.shape == (8, 75, 75) and maps.head_scores().shape == (8, 75, 75)
+    assert maps.attention.shape == (32, 75, 75) and maps.head_scores().shape == (32, 75, 75)
     assert np.allclose(maps.attention.sum(-1), 1, atol=1e-5)
     assert long_range(maps.mean_attention, planted.native)[0] > 0.6
 

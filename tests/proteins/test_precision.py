@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 from realdata import real
 
 from zoo.domain.errors import InputError
+from zoo.proteins.alignment import Alignment
+from zoo.proteins.alphabet import decode
 from zoo.proteins.contacts import Native, native
 from zoo.proteins.dca_protocol import ppv_curve, read_distances
 from zoo.proteins.families import TUNING, listed, read_families
 from zoo.proteins.mapping import place_of_columns
 from zoo.proteins.precision import ceilings, compared, long_range, mean_precision, precisions
 from zoo.proteins.reading import read_alignment
-from zoo.proteins.structure import read_chain
+from zoo.proteins.structure import Chain, read_chain
 
 
 def made(length: int, contacts: list[tuple[int, int]], unknown: tuple[int, ...] = ()) -> Native:
@@ -124,6 +126,15 @@ def test_a_structure_of_another_fold_is_refused():
     alignment = read_alignment(real("proteins/kortemme_covariation/PF00249.align.80"))
     with pytest.raises(InputError, match="does not match the alignment"):
         place_of_columns(alignment, read_chain(real("proteins/ccmgen_1atza/1atzA.pdb")))
+
+
+def test_a_structure_that_is_alike_by_chance_is_refused():
+    """A local alignment chooses its place: among many short random rows one has a quarter of its residues in common."""
+    draw = np.random.default_rng(0)
+    alignment = Alignment.of(tuple(map(str, range(200))), draw.integers(0, 20, (200, 33)).astype(np.uint8))
+    chain = decode(draw.integers(0, 20, 70))
+    with pytest.raises(InputError, match="does not match the alignment"):
+        place_of_columns(alignment, Chain("random", chain, ("",) * 70, np.zeros((70, 3))))
 
 
 def test_the_collection():

@@ -18,16 +18,24 @@ from zoo.proteins.couplings import apc
 from zoo.proteins.data import PlantedFamilies, held_out
 from zoo.proteins.family_attention import FamilySettings
 from zoo.proteins.formats import casp_rr, ranked_pairs, read_casp_rr
-from zoo.proteins.insight import told
+from zoo.proteins.insight import loudness, told
 from zoo.proteins.model import ContactPredictor
-from zoo.proteins.pair_features import COUPLINGS, FEATURES, conservation, coupling_maps, pair_features, standardised
+from zoo.proteins.pair_features import (
+    COUPLINGS,
+    FEATURES,
+    CouplingMaps,
+    conservation,
+    coupling_maps,
+    pair_features,
+    standardised,
+)
 from zoo.proteins.pair_map import AxialMap, DilatedMap
 from zoo.proteins.planted import plant, sheet
 from zoo.proteins.precision import long_range
 from zoo.proteins.sources import input_loader, own_example
 from zoo.proteins.weights import effective_depth
 
-QUICK = FamilySettings(heads=4, width=8, steps=3, batch=32)
+QUICK = FamilySettings(heads=4, steps=3)
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +51,9 @@ def family() -> Example:
 
 def maps(kind: str, features: int = len(FEATURES)):
     torch.manual_seed(0)
-    if kind == "axial":
+    if kind != "dilated":
         encoder = UniformBackbone(dim=16, depth=2, num_heads=2, mlp_ratio=1.0, positions=Rotary())
-        return AxialMap(encoder, features, reach=(1, 2)).eval()
+        return AxialMap(encoder, features, stem=(1, 2) if kind == "stem" else (), reach=(1, 2)).eval()
     return DilatedMap(features, dim=6, reach=(1, 2)).eval()
 
 
@@ -56,7 +64,7 @@ def predictor(kind: str = "axial", **changes) -> ContactPredictor:
 # ---- the map of pairs
 
 
-@pytest.mark.parametrize("kind", ["axial", "dilated"])
+@pytest.mark.parametrize("kind", ["axial", "stem", "dilated"])
 def test_a_symmetric_map_stays_symmetric_and_padding_changes_nothing(kind):
     model = maps(kind, 5)
     x = torch.randn(1, 5, 13, 13)
@@ -72,7 +80,7 @@ def test_a_symmetric_map_stays_symmetric_and_padding_changes_nothing(kind):
 
 
 def test_attention_carries_news_along_the_whole_row_and_a_convolution_does_not():
-    for kind, far in (("axial", True), ("dilated", False)):
+    for kind, far in (("axial", True), ("stem", True), ("dilated", False)):
         model = maps(kind, 5)
         x = torch.zeros(1, 5, 31, 31)
         moved = x.clone()
@@ -233,11 +241,39 @@ def test_without_a_structure_it_predicts_and_is_not_scored(family, tmp_path):
 
 def test_columns_without_a_residue_of_the_query_are_left_out_and_numbered_as_in_the_file(tmp_path):
     path = tmp_path / "my.fa"
-    path.write_text(">q\nMK-VLEAGHKW\n" + "".join(f">s{i}\nMKAVLEAG{c}KW\n" for i, c in enumerate("DEHKR")))
+    path.write_text(
+        ">q\nMK-VLEAGHKW\n" + "".join(f">s{i}\nMKAVLEAG{c}KW\n" for i, c in enumerate("DEHKR")) + ">t\nCCPPPFFFRRR\n"
+    )
     example = own_example(path)
     assert example.alignment.length == 10 and example.alignment.kept[:4] == (0, 1, 3, 4)
     table = ranked_pairs(np.arange(100.0).reshape(10, 10) / 100, "MKVLEAGHKW", example.alignment.kept)
     assert table.iloc[0][["i", "j", "residue_i", "residue_j"]].tolist() == [5, 11, "L", "W"]
+
+
+def test_sequences_that_are_all_alike_are_refused(tmp_path):
+    (tmp_path / "same.fasta").write_text(">a\nMKVLWYPH\n" + ">b\nMKVLWYPH\n" * 20)
+    with pytest.raises(InputError, match="21 sequences count as"):
+        own_example(tmp_path / "same.fasta")
+
+
+def test_a_head_that_looks_everywhere_says_nothing():
+    flat = (1 - np.eye(9)) / 8
+    sharp = np.roll(np.eye(9), 1, axis=1)
+    found = CouplingMaps({}, np.zeros((9, 21)), 5.0, np.stack([flat, sharp, sharp]), np.array([3.0, 1.0, 2.0]))
+    said = loudness(found)
+    assert said[0] == pytest.approx(0) and said[2] == pytest.approx(2 * said[1])
+    assert said[1] == pytest.approx(np.sqrt(9 * ((7 / 8) ** 2 + 7 / 8**2)))
+
+
+def test_too_few_columns_are_refused_and_a_short_map_is_told_by_what_it_has(tmp_path):
+    (tmp_path / "few.fasta").write_text(">a\nMKVLWY\n>b\nAAAGGG\n>c\nPQRSTV\n")
+    with pytest.raises(InputError, match="6 columns"):
+        own_example(tmp_path / "few.fasta")
+    made = plant(depth=30, order=(0, 1), strand=7, sweeps=2)
+    probability = np.zeros((17, 17))
+    probability[3, 12] = probability[12, 3] = 0.9
+    line = told([(Example("short", made.alignment, None), probability)]).headline
+    assert "6 columns apart and more" in line and "4-13 (0.90)" in line
 
 
 def test_rr_is_read_as_it_was_written():
@@ -260,7 +296,7 @@ def test_the_insight_tells_precision_and_draws_the_map(family):
     assert {"three.rr", "three.csv"} <= set(insight.files) and "1 families" in insight.headline
     found = FamilySet([family], QUICK).couplings(0)
     heads = told([(family, perfect)], [found]).tables[0].frame
-    assert len(heads) == 4 and heads.gain.is_monotonic_decreasing and heads["mean distance"].between(1, 32).all()
+    assert len(heads) == 4 and heads.says.is_monotonic_decreasing and heads["mean distance"].between(1, 32).all()
     assert heads["long P@L"].iloc[0] == pytest.approx(
         long_range(apc(found.attention[heads["head"][0]] + found.attention[heads["head"][0]].T), family.native)[0]
     )

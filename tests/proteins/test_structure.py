@@ -119,3 +119,5 @@ def test_wrong_structures_are_one_sentence(tmp_path):
     alpha = "".join(atom(1, "CA", "ALA", "A", i, (3.8 * i, 0, 0)) for i in range(5))
     with pytest.raises(InputError, match="no protein chain with a C-beta"):
         read_chains(written(tmp_path, alpha))
+    with pytest.raises(InputError, match="no readable structure"):
+        read_chains(written(tmp_path, "ATOM      1  P    DA A   1      0.0     0.0     0.0  1.00  0.00           P\n"))

@@ -1,4 +1,7 @@
-"""Families for training the predictor: planted, or from a data set card with whole families held out."""
+"""Families for training the predictor: planted, or from a data set card with whole families held out.
+
+`shared` of a class is handed to `Families`.
+"""
 
 from __future__ import annotations
 
@@ -60,18 +63,8 @@ class Families(DomainData):
 class PlantedFamilies(Families):
     """Generated families with known contacts (`zoo.proteins.planted`): nothing to download."""
 
-    def __init__(
-        self,
-        num_families: int = 20,
-        depth: int = 150,
-        family: FamilySettings | None = None,
-        shuffle_columns: bool = False,
-        batch_size: int = 1,
-        num_workers: int = 0,
-        seed: int = 0,
-        first: int | None = None,
-    ):
-        super().__init__(family, shuffle_columns, batch_size, num_workers, seed, first)
+    def __init__(self, num_families: int = 20, depth: int = 150, **shared: Any):
+        super().__init__(**shared)
         self.num_families, self.depth = num_families, depth
 
     def examples(self) -> Mapping[str, list[Example]]:
@@ -88,19 +81,8 @@ class HeldOutFamilies(Families):
     of the rest validates: nothing is chosen on the fold that is scored.
     """
 
-    def __init__(
-        self,
-        card: str = "kortemme-covariation",
-        fold: int = 0,
-        num_folds: int = 4,
-        family: FamilySettings | None = None,
-        shuffle_columns: bool = False,
-        batch_size: int = 1,
-        num_workers: int = 0,
-        seed: int = 0,
-        first: int | None = None,
-    ):
-        super().__init__(family, shuffle_columns, batch_size, num_workers, seed, first)
+    def __init__(self, card: str = "kortemme-covariation", fold: int = 0, num_folds: int = 4, **shared: Any):
+        super().__init__(**shared)
         self.card, self.fold, self.num_folds = card, fold, num_folds
 
     @classmethod

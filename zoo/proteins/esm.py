@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from zoo.attention.esm import load_masked_lm
 from zoo.attention.masked_lm import MaskedLM
+from zoo.attention.positions import Learned, Normed
 from zoo.attention.pretrained import Checkpoint, WeightsError
 from zoo.domain.errors import InputError
 from zoo.proteins.esm_contacts import ContactRegression, contact_maps
@@ -113,6 +114,13 @@ class EsmProteins(nn.Module):
             found += [m[1 : n + 1, 1 : n + 1].cpu() for m, n in zip(maps, self._lengths(ids), strict=True)]
         return found
 
+    @property
+    def longest(self) -> int | None:
+        """How many residues it can read, where positions are a table (ESM-1b); None where they are rotary."""
+        positions = self.language_model.backbone.positions
+        table = positions.inner if isinstance(positions, Normed) else positions
+        return table.table.shape[1] - 2 if isinstance(table, Learned) else None
+
     def residues(self, ids: Int[Tensor, "B n"]) -> Tensor:
         """Which tokens are residues: all but the first, the last and what follows it. [B, n]"""
         place = torch.arange(ids.shape[1], device=ids.device)
@@ -126,5 +134,12 @@ class EsmProteins(nn.Module):
 
     def _batches(self, sequences: Sequence[str]) -> Iterator[Int[Tensor, "B n"]]:
         device = self.language_model.table.weight.device
+        if self.longest is not None:
+            for i, sequence in enumerate(sequences, start=1):
+                if len(sequence) > self.longest:
+                    raise InputError(
+                        f"sequence {i} has {len(sequence):,} residues, the model has positions for {self.longest:,}: "
+                        "cut it into windows, as zoo.proteins.esm_long.tiled_contacts does"
+                    )
         for start in range(0, max(1, len(sequences)), BATCH):
             yield self.alphabet.numbers(sequences[start : start + BATCH]).to(device)

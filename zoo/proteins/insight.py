@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.proteins import pictures
-from zoo.proteins.batch import Batch, Example, FamilySet, truth
+from zoo.proteins.batch import LEAST_SEPARATION, Batch, Example, FamilySet, truth
 from zoo.proteins.couplings import apc
 from zoo.proteins.formats import casp_rr, npy, ranked_pairs
 from zoo.proteins.pair_features import COUPLINGS, CouplingMaps
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 MOST_FIGURES = 6
 HEADS_SHOWN = 5
+HEADS_LISTED = 20  # of each family
 HEAD_CAPTION = (
-    "Gain: norm of the head's values. Mean distance: columns between a place and where it looks. Precision of the "
-    "head's map alone, both directions, with APC, where a structure is known."
+    f"The {HEADS_LISTED} heads of each family that say most: norm of the values, times how far attention is from "
+    "looking everywhere alike. Mean distance: columns between a place and where it looks. Precision of the head's map "
+    "alone, both directions, with APC, where a structure is known."
 )
 PRECISION_CAPTION = (
     "Share of contacts (C-beta < 8 A) among the best L, L/2, L/5 pairs, L the number of resolved residues; short 6-11, "
@@ -103,14 +106,15 @@ def precision_table(judged: list[tuple[Example, np.ndarray]]) -> pd.DataFrame:
 
 
 def head_table(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps]) -> pd.DataFrame:
-    """One row for each head, the strongest of a family first; with a structure, what its map alone would score."""
+    """Heads that say most, the first of a family first; with a structure, what the map of each alone would score."""
     rows = []
     for (example, _), maps in zip(seen, found, strict=True):
         length = example.alignment.length
         apart = np.abs(np.subtract.outer(range(length), range(length)))
-        for head in np.argsort(-maps.gain, kind="stable"):
+        said = loudness(maps)
+        for head in np.argsort(-said, kind="stable")[:HEADS_LISTED]:
             attention = maps.attention[head]
-            row = {"family": example.name, "head": int(head), "gain": float(maps.gain[head])}
+            row = {"family": example.name, "head": int(head), "says": float(said[head])}
             row |= {"mean distance": float((attention * apart).sum() / length)}
             if example.native is not None:
                 both = apc(attention + attention.T)
@@ -119,22 +123,31 @@ def head_table(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingM
     return pd.DataFrame(rows)
 
 
+def loudness(maps: CouplingMaps) -> Float[np.ndarray, " H"]:
+    """|V_h| |A_h - flat|: heads start flat, and opposite heads that look alike say nothing together."""
+    length = maps.attention.shape[1]
+    flat = (1 - np.eye(length)) / (length - 1)
+    return maps.gain * np.linalg.norm(maps.attention - flat, axis=(1, 2))
+
+
 def strongest_heads(maps: CouplingMaps) -> bytes:
-    best = np.argsort(-maps.gain, kind="stable")[:HEADS_SHOWN]
-    return pictures.head_maps(maps.attention[best], [f"head {h}, gain {maps.gain[h]:.2f}" for h in best])
+    said = loudness(maps)
+    best = np.argsort(-said, kind="stable")[:HEADS_SHOWN]
+    return pictures.head_maps(maps.attention[best], [f"head {h}, says {said[h]:.1f}" for h in best])
 
 
 def headline(seen: list, judged: list[tuple[Example, np.ndarray]]) -> str:
     if not judged:
         lines = []
         for example, probability in seen:
-            far = np.triu(probability, RANGES["long"][0])
+            least = RANGES["long"][0] if len(probability) > RANGES["long"][0] else LEAST_SEPARATION
+            far = np.triu(probability, least)
             likely = int((far > 0.5).sum())
             i, j = np.unravel_index(far.argmax(), far.shape)
             best = example.alignment.kept[i] + 1, example.alignment.kept[j] + 1
             lines.append(
-                f"{example.name}: {likely} pairs 24 columns apart and more are in contact with probability above .5; "
-                f"the likeliest is {best[0]}-{best[1]} ({far[i, j]:.2f}). No structure was given to check against."
+                f"{example.name}: {likely} pairs {least} columns apart and more are in contact with probability above "
+                f".5; the likeliest is {best[0]}-{best[1]} ({far[i, j]:.2f}). No structure was given to check against."
             )
         return "\n".join(lines)
     mean = np.mean([long_range(p, e.native) for e, p in judged], axis=0)

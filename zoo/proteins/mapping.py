@@ -15,27 +15,31 @@ from zoo.proteins.structure import Chain
 
 WORD = 3
 CANDIDATES = 8  # rows compared by alignment, after all were compared by shared words
-LEAST_IDENTITY = 0.25  # of the aligned residues; below, homology cannot be told from chance (Rost 1999)
 LEAST_COVERAGE = 0.5  # of the shorter of the two
+MOST_EXPECTED = 1e-3  # alignments as good, among all rows, by chance
+LAMBDA, K = 0.267, 0.041  # of BLOSUM62 with gaps of 11 and 1 (Altschul & Gish 1996, as in BLAST)
 
 
 def place_of_columns(alignment: Alignment, chain: Chain) -> Int[np.ndarray, " L"]:
     """The residue (its number from 0 in `chain.sequence`) of each column, -1 for none.
 
     The chain is aligned (BLOSUM62, local) to the row that it is most alike, the first row if as good as any, and stands
-    where that row's residues stand. Raises InputError where no row is like it.
+    where that row's residues stand. Raises InputError where no row is like it: where chance would give as good an
+    alignment to one of so many rows.
     """
     best_row, best = 0, None
     for row in _most_alike(alignment, chain.sequence):
         found = _aligned(alignment.sequence(row), chain.sequence)
         if best is None or found[0] > best[0]:
             best_row, best = row, found
-    identical, pairs = best
-    shorter = min(len(alignment.sequence(best_row)), len(chain))
-    if len(pairs) < LEAST_COVERAGE * shorter or identical < LEAST_IDENTITY * len(pairs):
+    score, pairs = best
+    sequence = alignment.sequence(best_row)
+    expected = K * len(sequence) * len(chain) * np.exp(-LAMBDA * score) * alignment.depth
+    if len(pairs) < LEAST_COVERAGE * min(len(sequence), len(chain)) or expected > MOST_EXPECTED:
+        same = sum(sequence[i] == chain.sequence[j] for i, j in pairs)
         raise InputError(
             f"the structure {chain.name} does not match the alignment: of its {len(chain)} residues {len(pairs)} align "
-            f"to the nearest sequence and {identical} are the same; give the structure of a member of the family"
+            f"to the nearest sequence and {same} are the same; give the structure of a member of the family"
         )
     column_of = np.flatnonzero(alignment.codes[best_row] != GAP)
     place = np.full(alignment.length, -1)
@@ -56,18 +60,18 @@ def _words(sequence: str) -> Counter[str]:
     return Counter(sequence[i : i + WORD] for i in range(len(sequence) - WORD + 1))
 
 
-def _aligned(first: str, second: str) -> tuple[int, list[tuple[int, int]]]:
-    """How many aligned residues are the same, and the aligned pairs."""
+def _aligned(first: str, second: str) -> tuple[float, list[tuple[int, int]]]:
+    """The score, and the aligned pairs."""
     aligner = PairwiseAligner(mode="local", open_gap_score=-11, extend_gap_score=-1)
     aligner.substitution_matrix = substitution_matrices.load("BLOSUM62")
     if not first or not second:
-        return 0, []
+        return 0.0, []
     found = aligner.align(first, second)
     if len(found) == 0:
-        return 0, []
+        return 0.0, []
     pairs = [
         (i, j)
         for (i0, i1), (j0, j1) in zip(*found[0].aligned, strict=True)
         for i, j in zip(range(i0, i1), range(j0, j1), strict=True)
     ]
-    return sum(first[i] == second[j] for i, j in pairs), pairs
+    return found[0].score, pairs

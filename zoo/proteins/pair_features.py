@@ -16,7 +16,7 @@ from jaxtyping import Float
 from zoo.domain.download import cache_dir
 from zoo.proteins.alignment import Alignment
 from zoo.proteins.alphabet import GAP
-from zoo.proteins.family_attention import FamilySettings, family_maps, train_family_attention
+from zoo.proteins.family_attention import FamilyMaps, FamilySettings, family_maps, train_family_attention
 from zoo.proteins.frequencies import frequencies
 from zoo.proteins.meanfield import information_scores, meanfield_scores
 from zoo.proteins.weights import sequence_weights
@@ -27,7 +27,7 @@ PLAIN = (
 )  # fmt: skip
 FEATURES = COUPLINGS + PLAIN
 NEAR = 6  # columns
-FORMAT = 2  # of the cached maps; raise it where they change
+FORMAT = 3  # of the cached maps; raise it where they change
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,11 @@ class CouplingMaps:
     gain: Float[np.ndarray, " H"]
 
 
-def coupling_maps(alignment: Alignment, settings: FamilySettings | None = None) -> CouplingMaps:
-    """All maps of one alignment; seconds to a minute, so they are kept in the cache, by the alignment's content."""
+def coupling_maps(
+    alignment: Alignment, settings: FamilySettings | None = None, family: FamilyMaps | None = None
+) -> CouplingMaps:
+    """All maps of one alignment; seconds to a minute, so they are kept in the cache, by the alignment's content.
+    family: of the attention with these settings, where it was trained already."""
     settings = settings or FamilySettings()
     key = hashlib.sha256(alignment.codes.tobytes() + repr((alignment.codes.shape, settings, FORMAT)).encode())
     path = cache_dir() / "couplings" / f"{key.hexdigest()[:32]}.npz"
@@ -54,7 +57,7 @@ def coupling_maps(alignment: Alignment, settings: FamilySettings | None = None) 
             maps = dict(zip(COUPLINGS, kept["maps"].astype(float), strict=True))
             heads = kept["attention"].astype(float), kept["gain"]
             return CouplingMaps(maps, kept["single"], float(kept["depth"]), *heads)
-    made = _made(alignment, settings)
+    made = _made(alignment, settings, family)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
     stacked = np.stack([made.maps[name] for name in COUPLINGS]).astype(np.float32)
@@ -64,10 +67,10 @@ def coupling_maps(alignment: Alignment, settings: FamilySettings | None = None) 
     return made
 
 
-def _made(alignment: Alignment, settings: FamilySettings) -> CouplingMaps:
+def _made(alignment: Alignment, settings: FamilySettings, family: FamilyMaps | None) -> CouplingMaps:
     weights = sequence_weights(alignment.codes)
     counted = frequencies(alignment.codes, weights)
-    family = family_maps(train_family_attention(alignment.codes, weights, settings))
+    family = family or family_maps(train_family_attention(alignment.codes, weights, settings))
     found = (
         meanfield_scores(counted),
         information_scores(counted),

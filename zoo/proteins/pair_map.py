@@ -33,18 +33,21 @@ def symmetric(pairs: Float[Tensor, "B L L D"]) -> Float[Tensor, "B L L D"]:
 
 class AxialMap(PairMap):
     """The shared backbone's blocks along the rows of the map, which are its columns too (axial attention, Ho et al.
-    2019, with one set of weights for both); before each, a look at the neighbourhood.
+    2019, with one set of weights for both), behind convolutions; before each block, one more look at the neighbourhood.
 
-    encoder: its blocks and positions are used; each row is a sequence of L tokens. reach: of the neighbourhood's 3 x 3
-    kernel, in columns, one for each block and so on from the start: helices show at 3 and 4, ladders at 1.
+    encoder: its blocks and positions are used; each row is a sequence of L tokens. stem: reach of the convolutions, as
+    in `DilatedMap`; none, and features enter as they are. reach: of the neighbourhood's 3 x 3 kernel, in columns, one
+    for each block and so on from the start: helices show at 3 and 4, ladders at 1.
     """
 
-    def __init__(self, encoder: Backbone, features: int, reach: tuple[int, ...] = (1, 2, 4)):
+    def __init__(
+        self, encoder: Backbone, features: int, stem: tuple[int, ...] = (), reach: tuple[int, ...] = (1, 2, 4)
+    ):
         super().__init__(features, encoder.dim)
         if encoder.num_prefix:
             raise ValueError(f"num_prefix={encoder.num_prefix}: a row of pairs has no place for prefix tokens; give 0")
         self.encoder = encoder
-        self.enter = nn.Linear(features, encoder.dim)
+        self.enter = DilatedMap(features, encoder.dim, tuple(stem)) if stem else _AsTheyAre(features, encoder.dim)
         self.near = nn.ModuleList(
             _Neighbourhood(encoder.dim, reach[i % len(reach)]) for i in range(len(encoder.blocks))
         )
@@ -52,7 +55,7 @@ class AxialMap(PairMap):
     def forward(self, features: Float[Tensor, "B C L L"], present: Bool[Tensor, "B L"]) -> Float[Tensor, "B L L D"]:
         there = present[:, :, None, None] & present[:, None, :, None]
         positions = self.encoder.positions
-        rows = positions(self.enter(features.permute(0, 2, 3, 1)).flatten(0, 1))
+        rows = positions(self.enter(features, present).flatten(0, 1))
         pairs = symmetric(rows.unflatten(0, present.shape)) * there
         mask = Padding(present.repeat_interleave(present.shape[1], 0))
         rotation = positions.rotation(rows, self.encoder.blocks[0].attention.head_dim, 0, None)
@@ -62,6 +65,15 @@ class AxialMap(PairMap):
             along = block(pairs.flatten(0, 1), mask, rotation, bias).unflatten(0, present.shape)
             pairs = symmetric(along) * there
         return self.encoder.norm(pairs) * there
+
+
+class _AsTheyAre(PairMap):
+    def __init__(self, features: int, dim: int):
+        super().__init__(features, dim)
+        self.linear = nn.Linear(features, dim)
+
+    def forward(self, features: Float[Tensor, "B C L L"], present: Bool[Tensor, "B L"]) -> Float[Tensor, "B L L D"]:
+        return self.linear(features.permute(0, 2, 3, 1))
 
 
 class _Neighbourhood(nn.Module):

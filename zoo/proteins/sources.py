@@ -9,21 +9,32 @@ from torch.utils.data import DataLoader
 from zoo.domain.errors import InputError
 from zoo.proteins.alignment import Alignment, without_gappy
 from zoo.proteins.alphabet import GAP
-from zoo.proteins.batch import Example, FamilySet, collate, with_structure
+from zoo.proteins.batch import LEAST_SEPARATION, Example, FamilySet, collate, with_structure
 from zoo.proteins.contacts import Native, native
 from zoo.proteins.family_attention import FamilySettings
 from zoo.proteins.mapping import place_of_columns
 from zoo.proteins.reading import read_alignment
 from zoo.proteins.structure import read_chains
+from zoo.proteins.weights import effective_depth
 
 STRUCTURES = (".pdb", ".cif", ".ent", ".mmcif")
 COVERAGE = 0.5  # of the columns, by each sequence
+LEAST_DEPTH = 1.5  # Meff: one sequence says nothing of pairs
 
 
 def own_example(path: Path) -> Example:
     """An alignment in the columns of its first sequence, the query; with `my.pdb` or `my.cif` beside `my.a3m`, what the
     chain most like the alignment says. Raises InputError, in one sentence, if either cannot be used."""
     alignment = without_gappy(query_columns(read_alignment(path)), COVERAGE)
+    if (depth := effective_depth(alignment.codes)) < LEAST_DEPTH:
+        raise InputError(
+            f"{path}: its {alignment.depth} sequences count as {depth:.1f}, as they are nearly the same: contacts need "
+            "an alignment of many different ones (hundreds or more)"
+        )
+    if alignment.length <= LEAST_SEPARATION:
+        raise InputError(
+            f"{path} has {alignment.length} columns: contacts are of columns {LEAST_SEPARATION} and more apart"
+        )
     stem = stem_of(path)
     beside = [
         p for ending in STRUCTURES for p in (path.with_name(stem + ending), path.with_name(stem + ending + ".gz"))

@@ -14,6 +14,7 @@ import numpy as np
 from Bio.Data.PDBData import protein_letters_3to1_extended as ONE_LETTER
 from Bio.PDB.MMCIF2Dict import MMCIF2Dict
 from Bio.PDB.MMCIFParser import MMCIFParser
+from Bio.PDB.PDBExceptions import PDBConstructionException
 from Bio.PDB.PDBParser import PDBParser
 from Bio.PDB.Residue import Residue
 from jaxtyping import Bool, Float
@@ -72,7 +73,7 @@ def read_chains(path: str | Path) -> dict[str, Chain]:
             warnings.simplefilter("ignore")  # Biopython reports what it mends
             parser = MMCIFParser(QUIET=True) if is_cif else PDBParser(QUIET=True)
             model = next(iter(parser.get_structure("", io.StringIO(text))))
-    except (ValueError, KeyError, IndexError, StopIteration) as error:
+    except (ValueError, KeyError, IndexError, StopIteration, PDBConstructionException) as error:
         raise InputError(f"{path} is no readable structure: give a PDB or mmCIF file with atoms") from error
     unseen = _unseen_mmcif(text) if is_cif else _unseen_pdb(text)
     found = {}
