@@ -1,4 +1,4 @@
-"""The experiment whole: planted chains are learned, their control is not, and the verbs work on a person's own graph."""
+"""The experiment whole: planted chains are learned, their control is not, and the verbs take one's own graph."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def per_hop(table: pd.DataFrame) -> pd.DataFrame:
 
 def respond(model: PropagationModel, graph: SupplyGraph, features: Float[np.ndarray, "*S n F"]) -> np.ndarray:
     """The response of each agent, in one scenario or in several."""
-    x = torch.as_tensor(np.asarray(features, dtype=np.float32), device=model.device)
+    x = torch.tensor(np.asarray(features), dtype=torch.float32, device=model.device)
     several = x if x.ndim == 3 else x[None]
     links = Links.of([graph]).to(model.device)
     out = model(Batch(several, torch.full_like(several[..., 0], torch.nan), links, (graph,))).detach().cpu().numpy()
