@@ -9,6 +9,7 @@ from zoo.domain.data import PARTS, DomainData
 from zoo.graphs.batch import ScenarioSet, collate
 from zoo.graphs.planted import (
     Scenarios,
+    plant_economy,
     plant_firms,
     plant_products,
     price_scenarios,
@@ -22,17 +23,17 @@ HELD_OUT = 1_000_003  # seeds of graphs lie so far apart between the parts
 class PlantedChains(DomainData):
     """Generated graphs and shocks (`zoo.graphs.planted`): nothing to download.
 
-    kind: "products" (a bill of materials, hops matter) or "firms" (three kinds of relation, heads matter).
-    num_graphs: to train on; `held_out` more each for validation and test. scenarios: shocks to each graph in training,
-    eight times as many elsewhere. shuffle: the control; the model gets the links of other agents.
-    first: train and validate on so many graphs alone (debug=overfit).
+    kind: "products" (a bill of materials, hops matter), "firms" (three kinds of relation, heads matter) or "economy"
+    (an input-output table). num_graphs: to train on; `held_out` more each for validation and test. scenarios: shocks
+    to each graph in training, eight times as many elsewhere. shuffle: the control; the model gets the links of other
+    agents. first: train and validate on so many graphs alone (debug=overfit).
     """
 
     collate = staticmethod(collate)
 
     def __init__(
         self,
-        kind: Literal["products", "firms"] = "products",
+        kind: Literal["products", "firms", "economy"] = "products",
         num_graphs: int = 160,
         held_out: int = 20,
         num_agents: int = 30,
@@ -81,6 +82,8 @@ class PlantedChains(DomainData):
     def _planted(self, seed: int, count: int) -> Scenarios:
         if self.kind == "firms":
             made = relation_scenarios(plant_firms(self.num_agents, seed=seed), count, seed)
+        elif self.kind == "economy":
+            made = price_scenarios(plant_economy(self.num_agents, seed), count, seed)
         else:
             made = price_scenarios(plant_products(self.num_agents, self.depth, seed), count, seed)
         if not self.shuffle:

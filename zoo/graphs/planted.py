@@ -2,6 +2,7 @@
 
     products   a bill of materials: raw materials in tier 0, each product of tier t made of some of tier t - 1.
                A supplier's cost shock s reaches its buyers' prices: p = W p + s, so that p = (I - W)^-1 s.
+    economy    sectors that buy from nearly all others, labour, taxes and capital (an input-output table).
     firms      R kinds of relation, each of which carries one kind of shock and no other:
                cost_i = sum_r sum_j W^r_ij s_j^r. Whoever mixes the kinds mixes in the other shocks.
 
@@ -20,6 +21,7 @@ from jaxtyping import Float
 from zoo.graphs.graph import SupplyGraph, build_graph
 from zoo.graphs.leontief import total_requirements
 
+ECONOMY = ("materials", "labour", "taxes", "capital")
 Law = Literal["prices", "relations"]
 
 
@@ -66,6 +68,24 @@ def plant_firms(num_firms: int = 30, num_relations: int = 3, degree: int = 2, se
     return build_graph(
         [f"firm {i + 1}" for i in range(num_firms)], supplier, buyer, relation, weight, kinds, source="planted"
     )
+
+
+def plant_economy(num_sectors: int = 30, seed: int = 0) -> SupplyGraph:
+    """Sectors that nearly all buy from each other in very unequal shares, and from labour, taxes and capital: the shape
+    of an input-output table, with no number from a real one."""
+    draw = np.random.default_rng(seed)
+    rows = []
+    for sector in range(num_sectors):
+        others = np.setdiff1d(np.arange(num_sectors), [sector])
+        some = draw.choice(others, max(1, int(draw.uniform(0.6, 1) * len(others))), replace=False)
+        shares = np.exp(draw.normal(0, 2, len(some)))
+        material = draw.uniform(0.1, 0.75)
+        rows += [(s, sector, 0, w) for s, w in zip(some, shares / shares.sum() * material, strict=True)]
+        paid = draw.dirichlet([4, 0.5, 3]) * (1 - material)
+        rows += [(num_sectors + k, sector, k + 1, w) for k, w in enumerate(paid)]
+    supplier, buyer, relation, weight = zip(*rows, strict=True)
+    names = [*(f"sector {i + 1}" for i in range(num_sectors)), *ECONOMY[1:]]
+    return build_graph(names, supplier, buyer, relation, np.maximum(weight, 1e-6), ECONOMY, source="planted")
 
 
 def price_scenarios(graph: SupplyGraph, count: int, seed: int = 0) -> Scenarios:
