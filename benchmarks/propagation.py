@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from zoo.graphs.model import PropagationModel
 from zoo.graphs.planted import Scenarios
 
 warnings.filterwarnings("ignore", module="pytorch_lightning")
+warnings.filterwarnings("ignore", message=".*transfer_batch_to_device.*")
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 
 
@@ -37,12 +39,23 @@ def trained(
     first = data.part("train")[0]
     features = [f"shock {i}" for i in range(first.shocks.shape[-1])]
     model = PropagationModel(backbone, AdamW(lr, 0.0), features, first.graph.relations, **settings)
-    trainer = pl.Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, gradient_clip_val=1.0, limit_val_batches=0, num_sanity_val_steps=0,
-    )  # fmt: skip
-    trainer.fit(model, data)
+    quiet_trainer(epochs).fit(model, data)
     return model.eval()
+
+
+def quiet_trainer(epochs: int, callbacks: Sequence[pl.Callback] = (), valid: bool = False) -> pl.Trainer:
+    return pl.Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        callbacks=list(callbacks),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        gradient_clip_val=1.0,
+        limit_val_batches=1.0 if valid else 0,
+        num_sanity_val_steps=0,
+    )
 
 
 @torch.no_grad()

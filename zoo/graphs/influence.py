@@ -28,25 +28,32 @@ if TYPE_CHECKING:
 MOST_COPIES = 128  # of a graph, at once
 
 
-class LinkAttention(Observer):
-    """Attention at the links alone, and attention x gradient once a backward pass has come by: O(E)."""
+class LinkWeights(Observer):
+    """Attention at the links alone: O(E)."""
 
     def __init__(self, links: Links) -> None:
         self.links = links
         self.weights: dict[str, Float[Tensor, "B H E"]] = {}
-        self.products: dict[str, Float[Tensor, "B H E"]] = {}
 
     def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
         self._keep(self.weights, layer, start, probabilities)
-
-    def gradients(self, layer: str, start: int, probabilities: Tensor, gradient: Tensor, queries: int) -> None:
-        self._keep(self.products, layer, start, probabilities * gradient)
 
     def _keep(self, found: dict[str, Tensor], layer: str, start: int, block: Float[Tensor, "B H rows n"]) -> None:
         if start == 0:
             found[layer] = block.new_zeros(*block.shape[:2], len(self.links.buyer))
         here = (self.links.buyer >= start) & (self.links.buyer < start + block.shape[2])
         found[layer][..., here] = block[:, :, self.links.buyer[here] - start, self.links.supplier[here]]
+
+
+class LinkAttention(LinkWeights):
+    """And attention x gradient, once a backward pass has come by."""
+
+    def __init__(self, links: Links) -> None:
+        super().__init__(links)
+        self.products: dict[str, Float[Tensor, "B H E"]] = {}
+
+    def gradients(self, layer: str, start: int, probabilities: Tensor, gradient: Tensor, queries: int) -> None:
+        self._keep(self.products, layer, start, probabilities * gradient)
 
 
 class Influence(NamedTuple):
