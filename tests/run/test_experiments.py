@@ -26,6 +26,7 @@ NEEDS = {
     "sigma70": "genomics/ecoli-sigma70",
     "sigma70_shuffled": "genomics/ecoli-sigma70",
     "contacts": "proteins/kortemme_covariation",
+    "forecast": "graphs/supplygraph",
 }
 QUICK = ["debug=fast_dev_run", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
 

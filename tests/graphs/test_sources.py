@@ -1,0 +1,139 @@
+"""A person's own graphs: read in every form to the same graph, or refused in one sentence."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+from zoo.domain.errors import InputError
+from zoo.graphs.graph import as_shares, build_graph
+from zoo.graphs.sources import from_networkx, from_pyg, from_tables, read_own
+
+AGENTS = pd.DataFrame({"id": ["1", "2", "3"], "name": ["mill", "mill", "bakery"], "shock": [1.0, 0.0, -2.0]})
+LINKS = pd.DataFrame(
+    {"supplier": ["1", "3", "2"], "buyer": ["2", "1", "3"], "relation": ["flour", "power", "flour"],
+     "weight": [0.5, 0.25, 0.6], "direction": ["forward", "backward", "both"]}
+)  # fmt: skip
+KINDS = ("flour", "power")
+
+
+def read(agents=AGENTS, links=LINKS, relations=KINDS, features=("shock",)):
+    return from_tables(agents, links, features, relations, "here")
+
+
+def test_names_may_repeat_and_direction_says_who_supplies():
+    graph = read()
+    assert graph.names == ("mill", "mill", "bakery")
+    expected = np.zeros((3, 3))
+    expected[1, 0], expected[1, 2], expected[2, 1], expected[2, 0] = 0.5 / 1.1, 0.6 / 1.1, 0.6, 0.25
+    np.testing.assert_allclose(graph.matrix(), expected)
+    assert graph.features.tolist() == [[1], [0], [-2]]
+
+
+def test_totals_above_one_are_scaled_to_one_and_others_kept():
+    graph = as_shares(build_graph("abc", [0, 1, 0], [2, 2, 1], [0, 0, 0], [3, 1, 0.2], ["sells"]))
+    np.testing.assert_allclose(graph.matrix(), [[0, 0, 0], [0.2, 0, 0], [0.75, 0.25, 0]])
+
+
+def test_csv_networkx_and_pyg_give_the_same_graph(tmp_path):
+    AGENTS.to_csv(tmp_path / "agents.csv", index=False)
+    LINKS.to_csv(tmp_path / "links.csv", index=False)
+    expected = read()
+    net = nx.MultiDiGraph()
+    for row in AGENTS.itertuples():
+        net.add_node(row.id, name=row.name, shock=row.shock)
+    rows = [("1", "2", "flour", 0.5), ("1", "3", "power", 0.25), ("2", "3", "flour", 0.6), ("3", "2", "flour", 0.6)]
+    for supplier, buyer, relation, weight in rows:
+        net.add_edge(supplier, buyer, relation=relation, weight=weight)
+    nx.write_graphml(net, tmp_path / "net.graphml")
+    found = [
+        read_own(tmp_path, ["shock"], KINDS).graph,
+        read_own(tmp_path / "links.csv", ["shock"], KINDS).graph,
+        read_own(tmp_path / "net.graphml", ["shock"], KINDS).graph,
+        from_networkx(net, ["shock"], KINDS),
+    ]
+    torch = pytest.importorskip("torch")
+    pyg = pytest.importorskip("torch_geometric.data")
+    found.append(
+        from_pyg(
+            pyg.Data(
+                x=torch.tensor([[1.0], [0.0], [-2.0]]),
+                edge_index=torch.tensor([[0, 0, 1, 2], [1, 2, 2, 1]]),
+                edge_weight=torch.tensor([0.5, 0.25, 0.6, 0.6]),
+                edge_type=torch.tensor([0, 1, 0, 0]),
+            ),
+            ["shock"],
+            KINDS,
+            AGENTS.name.tolist(),
+        )
+    )
+    hetero = pyg.HeteroData()
+    hetero["mill"].x, hetero["bakery"].x = torch.tensor([[1.0], [0.0]]), torch.tensor([[-2.0]])
+    for key, pairs, weights in (
+        (("mill", "flour", "mill"), [[0], [1]], [0.5]),
+        (("mill", "power", "bakery"), [[0], [0]], [0.25]),
+        (("mill", "flour", "bakery"), [[1], [0]], [0.6]),
+        (("bakery", "flour", "mill"), [[0], [1]], [0.6]),
+    ):
+        hetero[key].edge_index, hetero[key].edge_weight = torch.tensor(pairs), torch.tensor(weights)
+    found.append(from_pyg(hetero, ["shock"], KINDS, AGENTS.name.tolist()))
+    for graph in found:
+        np.testing.assert_allclose(graph.shares, expected.shares, atol=1e-6)
+        assert np.array_equal(graph.supplier, expected.supplier) and np.array_equal(graph.buyer, expected.buyer)
+        assert graph.names == expected.names and np.array_equal(graph.features, expected.features)
+
+
+def test_an_undirected_graph_supplies_both_ways():
+    net = nx.Graph([("a", "b", {"weight": 0.5})])
+    assert from_networkx(net, [], ["sells"]).matrix().tolist() == [[0, 0.5], [0.5, 0]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"links": LINKS.assign(supplier=["1", "9", "2"])}, "links name a supplier that is no agent: 9"),
+        ({"links": LINKS.assign(buyer=["1", "1", "3"])}, "1 self-loops, the first of 'mill'"),
+        ({"links": pd.concat([LINKS, LINKS[:1]])}, "1 links are given twice"),
+        ({"links": LINKS.assign(weight=[0.5, np.nan, 0.6])}, "is nan: expected a number above 0"),
+        ({"links": LINKS.assign(weight=[0.5, -1, 0.6])}, "is -1.0: expected a number above 0"),
+        ({"links": LINKS.assign(weight=["a", "b", "c"])}, "weight holds something else than numbers"),
+        ({"links": LINKS.assign(relation="flour")}, "no link has the relation 'power'"),
+        ({"links": LINKS.assign(relation="salt")}, "the relation salt, and the model knows flour, power"),
+        ({"links": LINKS.drop(columns="relation")}, "links lack the column relation"),
+        ({"links": LINKS.assign(direction="up")}, "the direction up; expected forward, backward, both"),
+        ({"links": LINKS.drop(columns="buyer")}, "links lack the column buyer"),
+        ({"agents": AGENTS.assign(shock=[1.0, np.nan, 0.0])}, "the features of 'mill' (row 2) hold NaN"),
+        ({"agents": AGENTS.assign(shock="high")}, "shock holds something else than numbers"),
+        ({"agents": AGENTS.drop(columns="shock")}, "agents lack the column shock"),
+        ({"agents": AGENTS.drop(columns="id")}, "mill stands for several agents: add a column `id`"),
+        ({"agents": AGENTS.assign(id=["1", "1", "3"])}, "1 stands for several agents: give each a different id"),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(changes, said):
+    with pytest.raises(InputError) as error:
+        read(**changes)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_every_kind_of_mistake_is_said_at_once():
+    with pytest.raises(InputError, match=r"self-loops.*expected a number above 0.*given twice"):
+        build_graph("ab", [0, 0, 0], [0, 1, 1], [0, 0, 0], [1, -1, 1], ["sells"])
+
+
+@pytest.mark.parametrize(("n", "links", "said"), [(0, [], "no agents"), (2, [5], "joins agents 5 and 1")])
+def test_graphs_that_are_none(n, links, said):
+    with pytest.raises(InputError, match=said):
+        build_graph(["x"] * n, links, [1] * len(links), [0] * len(links), [0.5] * len(links), ["sells"])
+
+
+def test_a_missing_file_or_label_is_said(tmp_path):
+    with pytest.raises(InputError, match="there is no such file or folder"):
+        read_own(tmp_path / "nowhere", ["shock"], KINDS)
+    with pytest.raises(InputError, match=r"agents.csv cannot be read"):
+        read_own(tmp_path, ["shock"], KINDS)
+    AGENTS.to_csv(tmp_path / "agents.csv", index=False)
+    LINKS.to_csv(tmp_path / "links.csv", index=False)
+    with pytest.raises(InputError, match="no column 'response'"):
+        read_own(tmp_path, ["shock"], KINDS, labelled=True)

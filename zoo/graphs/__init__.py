@@ -1,0 +1,1 @@
+"""Supply chains: agents are tokens, layers are hops, heads are the kinds of relation."""

@@ -1,0 +1,69 @@
+"""Where an agent stands in its graph, as numbers that can be added to its features.
+
+    degree       suppliers and buyers, log(1 + count), and the share bought, for each relation
+    random walk  the probability to be back after 1, 2, ... steps (Dwivedi et al. 2022)
+    Laplacian    eigenvectors of I - D^-1/2 A D^-1/2 of the undirected graph, the smallest first (Dwivedi &
+                 Bresson 2020); their signs mean nothing, so training should flip them at random
+    distance     hops between any two agents as relations of an all-sees-all graph (Graphormer, Ying et al. 2021)
+
+All of them look at the whole graph: with them a model of L layers still sees features within L hops alone, but not only
+the links within L hops. Axes: n agents, R relations, k numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from zoo.graphs.graph import SupplyGraph, build_graph
+from zoo.graphs.leontief import hop_distance
+
+
+def degrees(graph: SupplyGraph) -> Float[np.ndarray, "n 3R"]:
+    there = graph.shares > 0
+    into, out = (np.zeros((len(graph), there.shape[1])) for _ in range(2))
+    np.add.at(into, graph.buyer, there)
+    np.add.at(out, graph.supplier, there)
+    return np.concatenate([np.log1p(into), np.log1p(out), graph.bought], 1)
+
+
+def random_walk(graph: SupplyGraph, steps: int = 8) -> Float[np.ndarray, "n k"]:
+    """Along links in either direction; an agent without any stays where it is."""
+    both = _either_way(graph)
+    walk = np.where(both.sum(1, keepdims=True) > 0, both, np.eye(len(graph)))
+    walk = walk / walk.sum(1, keepdims=True)
+    power, back = np.eye(len(graph)), []
+    for _ in range(steps):
+        power = power @ walk
+        back.append(np.diag(power))
+    return np.stack(back, 1)
+
+
+def laplacian(graph: SupplyGraph, count: int = 8) -> Float[np.ndarray, "n k"]:
+    """Zeros fill up where the graph has fewer agents."""
+    both = _either_way(graph)
+    root = 1 / np.sqrt(np.maximum(both.sum(1), 1))
+    _, vectors = np.linalg.eigh(np.eye(len(graph)) - root[:, None] * both * root)
+    found = vectors[:, 1 : count + 1]
+    return np.pad(found, ((0, 0), (0, count - found.shape[1])))
+
+
+def all_see_all(graph: SupplyGraph, farthest: int = 4) -> SupplyGraph:
+    """The global mode: everyone supplies everyone, in relations "1 hop", ..., "farther": the distance encodings.
+    Shares are equal within a relation, and each relation is an equal part of the cost."""
+    distance = hop_distance(graph.matrix())
+    np.fill_diagonal(distance, 0)
+    kind = np.where(np.isinf(distance), farthest, np.minimum(distance, farthest + 1) - 1)
+    buyer, supplier = np.nonzero(~np.eye(len(graph), dtype=bool))
+    kinds = sorted(set(kind[buyer, supplier].astype(int)))
+    number = np.searchsorted(kinds, kind[buyer, supplier])
+    count = np.zeros((len(graph), len(kinds)))
+    np.add.at(count, (buyer, number), 1)
+    names = [f"{k + 1} hop{'s' if k else ''}" if k < farthest else "farther" for k in kinds]
+    weight = 1 / count[buyer, number] / len(kinds)
+    return build_graph(graph.names, supplier, buyer, number, weight, names, graph.features, graph.feature_names)
+
+
+def _either_way(graph: SupplyGraph) -> Float[np.ndarray, "n n"]:
+    w = graph.matrix() > 0
+    return (w | w.T).astype(float)
