@@ -110,7 +110,7 @@ def test_bad_files_are_named_and_the_rest_goes_on(tmp_path):
     assert len(found.items) == 8 and found.classes == ("cat", "dog")
     assert {i.size for i in found.items} >= {(1, 1), (1, 5000), (30, 40)}
     assert "empty" in found.told() and "5 of 13" in found.told()
-    with pytest.raises(InputError, match="text.jpg: it is no image") as stop:
+    with pytest.raises(InputError, match=r"text\.jpg: it is no image") as stop:
         looked_at(read_items(tmp_path), strict=True)
     assert all(name in str(stop.value) for name in bad)
 

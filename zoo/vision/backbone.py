@@ -33,7 +33,7 @@ class ScaledMlp(Mlp):
 class QuickGELU(nn.Module):
     """x sigmoid(1.702 x): the approximation that CLIP was trained with."""
 
-    def forward(self, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    def forward(self, x: Float[Tensor, ...]) -> Float[Tensor, ...]:
         return x * torch.sigmoid(1.702 * x)
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+from PIL import Image
+
 from zoo.domain.errors import InputError
 from zoo.vision.reading import SMALLEST_BOX, SUFFIXES, BadImage, Box, look_at
 
@@ -24,15 +26,17 @@ NAMED = 20  # bad files in one message
 @dataclass(frozen=True)
 class Item:
     """One image to be read. label: None if unknown. group: images of one group stay in one part (a patient, the
-    photograph that several crops are of). size: (height, width) of what will be read; None until looked at."""
+    photograph that several crops are of). size: (height, width) of what will be read; None until looked at. picture: what
+    is in memory already, and has no file."""
 
     name: str
-    path: Path
+    path: Path | None
     label: str | None = None
     box: Box | None = None
     split: str | None = None
     group: str | None = None
     size: tuple[int, int] | None = None
+    picture: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -106,9 +110,7 @@ def read_items(path: str | Path, labelled: bool | None = None) -> list[Item]:
     elif path.is_file():
         items = [Item(path.name, path)]
     else:
-        raise InputError(
-            f"{path}: there is no such file or folder; give an image, a folder of images or a CSV manifest"
-        )
+        raise InputError(f"{path}: there is no such file or folder; give an image, a folder of them or a CSV manifest")
     if labelled and any(item.label is None for item in items):
         raise InputError(f"{path} has no labels: sort the images into a folder for each class, or give a CSV manifest")
     return [replace(item, label=None) for item in items] if labelled is False else items

@@ -48,8 +48,8 @@ class LinearPatches(Patches):
         return self.project(torch.cat([cut(image, self.patch) for image in pixels]))
 
     def with_patch(self, patch: int) -> LinearPatches:
-        """The same map for patches of another size (FlexiViT, Beyer et al. 2023, eq. 4): what it says of a patch is what
-        it said of the smaller one before that was enlarged."""
+        """The same map for patches of another size (FlexiViT, Beyer et al. 2023, eq. 4): what it says of a patch is
+        what it said of the smaller one before that was enlarged."""
         weight = self.project.weight
         channels = weight.shape[1] // self.patch**2
         other = LinearPatches(len(weight), patch, channels, self.project.bias is not None).to(weight)

@@ -94,8 +94,8 @@ def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         grey = np.nan_to_num(np.asarray(picture, dtype=np.float32))
         low, high = float(grey.min()), float(grey.max())  # floats have no full range: 0-1, 0-255, or their own
-        span = (0.0, 1.0) if 0 <= low and high <= 1 else (0.0, 255.0) if 0 <= low and high <= 255 else (low, high)
-        level = (grey - span[0]) / max(span[1] - span[0], 1e-12) * 255
+        low, high = (low, high) if low < 0 or high > 255 else (0.0, 1.0 if high <= 1 else 255.0)
+        level = (grey - low) / max(high - low, 1e-12) * 255
         return Image.fromarray(level.round().astype(np.uint8)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
         above = picture.convert("RGBA")
