@@ -42,10 +42,11 @@ class TokenBatches(Sampler[list[Draw]]):
     def __len__(self) -> int:
         return self._total // _processes()[1]
 
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this at the start of every epoch; a new one begins at its first batch."""
-        if epoch != self.epoch:
-            self.epoch, self.start = epoch, 0
+    def step(self) -> None:
+        """A batch is done; after the last one the next epoch begins."""
+        self.start += 1
+        if self.start == len(self):
+            self.epoch, self.start = self.epoch + 1, 0
 
     def __iter__(self) -> Iterator[list[Draw]]:
         rank, count = _processes()
@@ -108,9 +109,8 @@ class TokenLoader(DataLoader):
 
     def __iter__(self) -> Iterator:
         for batch in super().__iter__():
-            self._batches.start += 1
+            self._batches.step()  # before it is used: nobody may ask for more than the epoch has
             yield batch
-        self._batches.set_epoch(self._batches.epoch + 1)
 
     def state_dict(self) -> dict[str, int]:
         return {"epoch": self._batches.epoch, "start": self._batches.start}

@@ -87,7 +87,7 @@ def explain(model: ImageReader, images: Sequence[Seen], classes: Sequence[str]) 
 
 
 GALLERY_CAPTION = (
-    "The positive part of each saliency, patch by patch, on the image's own shape; the predicted class, its probability, "
+    "Each saliency, patch by patch, on the image's own shape; the predicted class, its probability, "
     "and the true one where it differs. A white frame is the known object."
 )
 PERTURBATION_CAPTION = (

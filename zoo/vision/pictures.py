@@ -32,7 +32,7 @@ def gallery(
         _show(line[0], picture, box)
         line[0].set_title(caption, fontsize=7.5, color=INK)
         for place, (name, saliency) in zip(line[1:], maps, strict=True):
-            _show(place, picture, box)
+            _show(place, picture.convert("L").convert("RGB"), box)
             _overlay(place, saliency, picture.size)
             if i == 0:
                 place.set_title(name, fontsize=7.5, color=INK)
@@ -108,11 +108,11 @@ def _show(axes, picture: Image.Image, box: Box | None) -> None:
 
 
 def _overlay(axes, saliency: Float[NDArray, "h w"], size: tuple[int, int]) -> None:
-    """The positive part; what is strongest is opaque. Patch by patch: no interpolation that would invent detail."""
+    """On the picture in grey: the stronger, the more opaque. Patch by patch: no interpolation that would invent detail."""
     strength = np.clip(saliency, 0, None)
     strength = strength / max(float(strength.max()), 1e-12)
-    colour = plt.get_cmap("inferno")(strength)
-    colour[..., 3] = 0.25 + 0.65 * strength
+    colour = plt.get_cmap("plasma")(0.25 + 0.75 * strength)
+    colour[..., 3] = 0.85 * strength**0.7
     axes.imshow(colour, extent=(0, size[0], size[1], 0), interpolation="nearest")
     axes.set_xlim(0, size[0])
     axes.set_ylim(size[1], 0)

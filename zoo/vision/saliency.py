@@ -1,7 +1,7 @@
 """Where the attention of one image looks, on the image's own grid.
 
-    attention x gradient  sum over layers and heads of A_ij dL/dA_ij for each patch j, L the log-odds of a class: what
-                          would change the answer if less were read there
+    attention x gradient  sum over layers, heads and queries of max(0, A_ij dL/dA_ij) for each patch j, L the log-odds
+                          of a class (Chefer et al. 2021, eq. 5): where reading less would speak against the class
     rollout               how much of what is read goes back to each patch (Abnar & Zuidema 2020)
     heads                 attention that each patch receives in each head, and how far the head looks (Dosovitskiy et al.
                           2021, mean attention distance)
@@ -55,7 +55,7 @@ def look(model: ImageReader, pixels: Float[Tensor, "3 H W"], target: int | None 
     pixels = pixels.detach().requires_grad_()
     nowhere = torch.zeros(front, 2)
     places = torch.cartesian_prod(torch.arange(grid.height), torch.arange(grid.width)).view(-1, 2).float()
-    gradient, rollout, received = ReceivedGradient(), Rollout(), Received()
+    gradient, rollout, received = ReceivedGradient(positive=True), Rollout(), Received()
     distance = _PatchDistance(torch.cat([nowhere, places]), front)
     with observe(model, gradient, rollout, received, distance):
         read = model.read([pixels])
