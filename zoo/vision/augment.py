@@ -22,7 +22,7 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Augment:
     """crop: the least share of the area that a crop keeps, 1 for none. stretch: proportions are changed by up to this
-    factor either way. flip, flip_vertical: how often. rand: timm's RandAugment, "rand-m9-n2-mstd0.5" say; null for none.
+    factor either way. flip, flip_vertical: how often. rand: timm's RandAugment, "rand-m9-n2-mstd0.5" say; null: none.
     jitter: brightness, contrast and saturation by up to this share. erase: how often a rectangle is filled with noise
     (Zhong et al. 2020). budgets: factors between which an example's token budget is drawn, uniformly in the logarithm,
     so that a thing is seen at many scales; the mean number of tokens stays about the same.

@@ -26,8 +26,8 @@ NAMED = 20  # bad files in one message
 @dataclass(frozen=True)
 class Item:
     """One image to be read. label: None if unknown. group: images of one group stay in one part (a patient, the
-    photograph that several crops are of). size: (height, width) of what will be read; None until looked at. picture: what
-    is in memory already, and has no file."""
+    photograph that several crops are of). size: (height, width) of what will be read; None until looked at. picture:
+    what is in memory already, and has no file."""
 
     name: str
     path: Path | None

@@ -102,7 +102,8 @@ class PlantedImages(ImageData):
 
     def divided(self, items: tuple[Item, ...]) -> dict[str, list[Item]]:
         cuts = [int(0.8 * len(items)), int(0.9 * len(items))]  # they are in random order
-        return {"train": list(items[: cuts[0]]), "valid": list(items[cuts[0] : cuts[1]]), "test": list(items[cuts[1] :])}
+        train, valid, test = items[: cuts[0]], items[cuts[0] : cuts[1]], items[cuts[1] :]
+        return {"train": list(train), "valid": list(valid), "test": list(test)}
 
 
 class OwnImages(ImageData):

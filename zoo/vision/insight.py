@@ -29,8 +29,8 @@ KINDS = ("attention x gradient", "rollout")
 SHOWN = 8  # images in the gallery
 
 SALIENCY_CAPTION = (
-    "Deletion and insertion: area under the probability of the predicted class while patches are painted over, or shown, "
-    "in the order of attention x gradient; of a random order and of the distance from the centre beside it."
+    "Deletion and insertion: area under the probability of the predicted class while patches are painted over, or "
+    "shown, in the order of attention x gradient; of a random order and of the distance from the centre beside it."
 )
 
 
@@ -91,8 +91,8 @@ GALLERY_CAPTION = (
     "and the true one where it differs. A white frame is the known object."
 )
 PERTURBATION_CAPTION = (
-    "Means over the images. Random and centre are orders that know nothing of the model. Painted over means the image's "
-    "mean colour."
+    "Means over the images. Random and centre are orders that know nothing of the model. Painted over means the "
+    "image's mean colour."
 )
 TEST_CAPTION = (
     "Areas under the curves, means over the images; paired differences to the controls with 95 % bootstrap intervals. "

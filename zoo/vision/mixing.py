@@ -26,7 +26,7 @@ def cross_entropy(
 
 @dataclass(frozen=True)
 class Mix:
-    """mixup (Zhang et al. 2018): l x + (1 - l) x', and labels alike, l from Beta(alpha, alpha), one draw for each image.
+    """mixup (Zhang et al. 2018): l x + (1 - l) x', and labels alike, l from Beta(alpha, alpha), one draw an image.
     Images keep their own sizes: the partner is brought to the size of the one that it is mixed into. often: share of
     the images."""
 

@@ -70,7 +70,8 @@ def distances(table: Mapping[str, Float[NDArray, " H"]], even: float) -> bytes:
     for i, values in enumerate(table.values()):
         axes.scatter(np.full(len(values), i + 1), values, color=BLUE, s=22, alpha=0.85, linewidths=0)
     axes.axhline(even, color=GREY, lw=1, ls=(0, (4, 3)))
-    axes.text(len(table) + 0.45, even, "attention that goes\neverywhere alike", fontsize=7.5, va="center", color="#6b6b6b")
+    told = "attention that goes\neverywhere alike"
+    axes.text(len(table) + 0.45, even, told, fontsize=7.5, va="center", color="#6b6b6b")
     axes.set_xticks(range(1, len(table) + 1))
     axes.set_xlim(0.5, len(table) + 0.4)
     axes.set_ylim(0, max(even, *(float(v.max()) for v in table.values())) * 1.12)
@@ -108,7 +109,7 @@ def _show(axes, picture: Image.Image, box: Box | None) -> None:
 
 
 def _overlay(axes, saliency: Float[NDArray, "h w"], size: tuple[int, int]) -> None:
-    """On the picture in grey: the stronger, the more opaque. Patch by patch: no interpolation that would invent detail."""
+    """On the picture in grey: the stronger, the more opaque. Patch by patch: interpolation would invent detail."""
     strength = np.clip(saliency, 0, None)
     strength = strength / max(float(strength.max()), 1e-12)
     colour = plt.get_cmap("plasma")(0.25 + 0.75 * strength)

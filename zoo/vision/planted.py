@@ -53,7 +53,7 @@ def plant_images(num_images: int = 3000, shuffle_labels: bool = False, seed: int
 
 
 def _image(pattern: str, draw: np.random.Generator) -> tuple[Image.Image, Box]:
-    height, width = (int(round(np.exp(draw.uniform(*np.log(SIDES))))) for _ in range(2))
+    height, width = (round(float(np.exp(draw.uniform(*np.log(SIDES))))) for _ in range(2))
     canvas = _background(height, width, draw)
     for _ in range(int(draw.integers(0, MAX_DECOYS + 1))):
         _put(canvas, "plain", draw)

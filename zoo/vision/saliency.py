@@ -3,8 +3,8 @@
     attention x gradient  sum over layers, heads and queries of max(0, A_ij dL/dA_ij) for each patch j, L the log-odds
                           of a class (Chefer et al. 2021, eq. 5): where reading less would speak against the class
     rollout               how much of what is read goes back to each patch (Abnar & Zuidema 2020)
-    heads                 attention that each patch receives in each head, and how far the head looks (Dosovitskiy et al.
-                          2021, mean attention distance)
+    heads                 attention that each patch receives in each head, and how far the head looks (Dosovitskiy et
+                          al. 2021, mean attention distance)
 
 Axes: h, w the image's grid, H heads.
 """
@@ -72,7 +72,7 @@ def look(model: ImageReader, pixels: Float[Tensor, "3 H W"], target: int | None 
         logits.detach().softmax(-1).cpu(),
         evidence.detach().cpu(),
         rolled.view(grid).cpu(),
-        {layer: _of_patches(x[0], grid).cpu() / tokens for layer, x in received.result().items() if "backbone" in layer},
+        {name: _of_patches(x[0], grid).cpu() / tokens for name, x in received.result().items() if "backbone" in name},
         {layer: x[0, :, front:].mean(1).cpu() for layer, x in distance.result().items()},
     )
 
