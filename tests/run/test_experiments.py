@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from esm_checkpoints import ITS_SHAPE, published
+from PIL import Image
 from realdata import MIRROR, real
 
 from zoo.run.folder import RunFolder
@@ -26,6 +27,8 @@ NEEDS = {
     "sigma70": "genomics/ecoli-sigma70",
     "sigma70_shuffled": "genomics/ecoli-sigma70",
     "contacts": "proteins/kortemme_covariation",
+    "clothing": "vision/clothing-small",
+    "bccd": "vision/bccd",
 }
 QUICK = ["debug=fast_dev_run", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
 
@@ -36,6 +39,14 @@ def words(name: str, folder: Path) -> list[str]:
         draw = random.Random(0)
         fasta.write_text("".join(f">s{i}\n{''.join(draw.choices('ACGT', k=60 + i % 9))}\n" for i in range(80)))
         return [f"experiment={name}", f"data.positives={fasta}"]
+    if name == "images":
+        for i in range(40):
+            path = folder / "images" / "ab"[i % 2] / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20 + i, 60 - i), (i, 99, 200 - i)).save(path)
+        return [f"experiment={name}", f"data.images={folder / 'images'}"]
+    if name in ("image", "image_shuffled"):
+        return [f"experiment={name}", "data.num_images=60"]
     if name == "nucleotide_transformer":
         published(folder / "weights", "nt_v2")
         return [f"experiment={name}", f"callbacks.start.weights={folder / 'weights'}", *ITS_SHAPE]

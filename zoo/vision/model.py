@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassAUROC
+from torchmetrics.classification import MulticlassAccuracy
 
 from zoo.attention import Backbone
 from zoo.domain.insight import Insight
@@ -26,7 +26,7 @@ from zoo.vision.layout import Arrangement
 from zoo.vision.mixing import Mix, cross_entropy, one_hot
 from zoo.vision.network import ImageReader, misfit
 from zoo.vision.readout import Readout
-from zoo.vision.sources import explained
+from zoo.vision.sources import explained, shapes
 
 
 class ImageClassifier(ImageReader, DomainModule):
@@ -109,7 +109,6 @@ class ImageClassifier(ImageReader, DomainModule):
             {
                 "balanced_accuracy": MulticlassAccuracy(count, average="macro"),
                 "accuracy": MulticlassAccuracy(count, average="micro"),
-                "auroc": MulticlassAUROC(count),
             }
         )
 
@@ -136,6 +135,9 @@ class ImageClassifier(ImageReader, DomainModule):
 
     def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:
         return explained(self, data)
+
+    def test_parts(self, data: pl.LightningDataModule) -> Mapping[str, Tensor]:
+        return shapes(data.part("test"))
 
     def baselines(self, data: pl.LightningDataModule) -> Mapping[str, Tensor]:
         return baselines.baselines(data.part("train"), data.part("test"), data.seed)

@@ -13,6 +13,7 @@ from PIL import Image
 from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
 from zoo.vision.reading import Box
 
+THUMBNAIL = 480  # pixels of the longer side
 HEIGHT = 1.7  # inches of a picture in the gallery
 COLOURS = {"attention x gradient": BLUE, "rollout": ORANGE, "random": GREY, "centre": "#6b6b6b"}
 
@@ -102,7 +103,9 @@ def perturbation(curves: Mapping[str, tuple[Float[NDArray, " levels"], Float[NDA
 
 def _show(axes, picture: Image.Image, box: Box | None) -> None:
     axes.set_axis_off()
-    axes.imshow(picture)
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL))  # a photograph of 50 megapixels is drawn an inch wide
+    axes.imshow(small, extent=(0, picture.width, picture.height, 0))
     if box is not None:
         frame = plt.Rectangle((box.left, box.top), box.width, box.height, fill=False, ec="white", lw=1.2)
         axes.add_patch(frame)
