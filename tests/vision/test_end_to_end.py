@@ -142,3 +142,24 @@ def test_baselines_of_a_set_that_thumbnails_can_tell():
     score = {name: float((p.argmax(1) == labels).float().mean()) for name, p in baselines(train, test).items()}
     assert score["thumbnail forest"] == score["thumbnail regression"] == 1.0
     assert 0.3 <= score["size alone"] <= 0.7  # the colour is the class, the size is not
+
+
+def test_the_average_of_the_weights_is_what_is_kept(tmp_path, monkeypatch):
+    from zoo.run.train import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    main(["experiment=image", "callbacks=averaged", *TINY, *QUIET, f"hydra.run.dir={tmp_path / 'run'}"])
+    state = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    kept, current = state["state_dict"], state["current_model_state"]
+    assert torch.equal(kept["class_names"], current["class_names"])
+    assert not torch.equal(kept["head.1.weight"], current["head.1.weight"])
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_heads_are_studied_image_by_image(run):
+    from zoo.run.cli import main
+
+    main(["heads", str(run), "--output", str(run / "studied"), "--batches", "1"])
+    table = pd.read_csv(run / "studied" / "heads.csv")
+    assert len(table) == 4 and table.cluster.notna().all()  # packed in one row, no two images could be compared

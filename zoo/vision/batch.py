@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from zoo.vision.reading import read_image
 from zoo.vision.resize import Scale, grid_of, resized, to_pixels
 
 UNKNOWN = -1  # label
+KEPT_PIXELS = 40_000_000  # of photographs, 120 MB
 
 
 @dataclass(frozen=True)
@@ -122,10 +123,17 @@ def item_picture(item: Item) -> Image.Image:
     return read_image(item.path) if item.box is None else _photograph(item.path).crop(item.box)
 
 
-@lru_cache(maxsize=64)
 def _photograph(path: Path) -> Image.Image:
-    """Kept, since many crops are cut from one."""
-    return read_image(path)
+    """The last ones are kept, up to `KEPT_PIXELS` in all: many crops are cut from one."""
+    if path not in _kept:
+        _kept[path] = read_image(path)
+        while len(_kept) > 1 and sum(p.width * p.height for p in _kept.values()) > KEPT_PIXELS:
+            _kept.popitem(last=False)
+    _kept.move_to_end(path)
+    return _kept[path]
+
+
+_kept: OrderedDict[Path, Image.Image] = OrderedDict()
 
 
 def collate(examples: list[Example]) -> Batch:

@@ -15,6 +15,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from zoo.attention import Backbone
+from zoo.attention.observe import attentions
 from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
@@ -95,7 +96,8 @@ class ImageClassifier(ImageReader, DomainModule):
         pixels = batch.pixels
         if self.training and self.mix is not None:
             pixels, target = self.mix(pixels, target)
-        logits = self(pixels, self.arrangement)
+        watched = any(attention.watcher is not None for attention in attentions(self.backbone).values())
+        logits = self(pixels, "padded" if watched else self.arrangement)  # to those who look, a row is an image
         loss = cross_entropy(logits, target, self.smoothing if self.training else 0.0)
         return Outcome(loss, logits.softmax(-1), batch.labels)
 
@@ -122,11 +124,9 @@ class ImageClassifier(ImageReader, DomainModule):
     def embeddings(self, batch: Batch) -> Float[Tensor, "N D"]:
         return self.vectors(batch.pixels, self.arrangement)
 
-    def token_names(self, batch: Batch) -> Sequence[Sequence[str]] | None:
-        """Row and column of each patch. Packed rows hold several images, whose tokens are numbered."""
+    def token_names(self, batch: Batch) -> Sequence[Sequence[str]]:
+        """Row and column of each patch."""
         grids = self.embedding.patches.grids(batch.pixels)
-        if self.arrangement == "packed" and len({g.tokens for g in grids}) > 1:
-            return None
         front = [f"class {i + 1}" for i in range(self.embedding.front)]
         return [front + [f"{y},{x}" for y in range(g.height) for x in range(g.width)] for g in grids]
 

@@ -47,7 +47,7 @@ def curves(
     patch = model.embedding.patches.patch
     variants = []
     for order in orders.values():
-        first = _levels(order.flatten())  # [levels, n]: patches among the best
+        first = _levels(order.flatten()).to(pixels.device)  # [levels, n]: patches among the best
         variants += [torch.where(first[..., None], *_filled(pixels, patch))]
         variants += [torch.where(first[..., None], *_filled(pixels, patch)[::-1])]
     images = _joined(torch.cat(variants), pixels, patch)
