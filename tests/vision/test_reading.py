@@ -184,3 +184,23 @@ def test_cells_of_blood():
     assert len(found.items) == 808 and len(found.bad) == 1  # the degenerate box that SOURCE.yaml tells of
     assert found.classes == ("Platelets", "RBC", "WBC") and len({i.group for i in found.items}) == 60
     assert all(min(i.size) >= 8 for i in found.items)
+
+
+@pytest.mark.slow
+def test_ten_thousand_odd_files(tmp_path):
+    odd_folder(tmp_path / "some", per_class=2)
+    kinds = sorted(p for p in (tmp_path / "some").rglob("*.*") if p.suffix != ".txt" and not p.name.startswith("."))
+    (tmp_path / "many").mkdir()
+    contents = [(p.read_bytes(), p.suffix, p.name) for p in kinds]
+    bad = {"empty.jpg", "text.jpg", "half.jpg", "noise.png", "bomb.png"}
+    expected = set()
+    for i in range(10_000):
+        content, suffix, name = contents[i % len(contents)]
+        (tmp_path / "many" / f"{i:05d}{suffix}").write_bytes(content)
+        if name in bad:
+            expected.add(f"{i:05d}{suffix}")
+    found = looked_at(read_items(tmp_path / "many"))
+    assert {b.name for b in found.bad} == expected and len(found.items) + len(found.bad) == 10_000
+    assert found.told().count("\n") < 30  # the message stays short; the list is whole
+    with pytest.raises(InputError, match=f"{len(expected)} of 10000 images cannot be used"):
+        looked_at(read_items(tmp_path / "many"), strict=True)
