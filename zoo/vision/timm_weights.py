@@ -156,6 +156,10 @@ class StartFromTimm(StartFrom):
         super().__init__(weights)
         self.probe = probe
 
+    @classmethod
+    def problems(cls, weights: str, probe: bool = False) -> list[str]:
+        return super().problems(weights)
+
     def load(self, module: ImageClassifier, checkpoint: Checkpoint) -> None:
         started = fill_classifier(module, checkpoint)
         if not started.filled:
