@@ -107,7 +107,7 @@ def naflex(arguments) -> nn.Module:
     return timm.create_model(
         "naflexvit_base_patch16_gap", patch_size=arguments.patch, embed_dim=arguments.dim, depth=arguments.depth,
         num_heads=arguments.heads, num_classes=CLASSES, class_token=True, reg_tokens=0, global_pool="token",
-        pos_embed="learned", pos_embed_grid_size=(side, side), init_values=None,
+        pos_embed="learned", pos_embed_grid_size=(side, side), init_values=None, fc_norm=False,
     ).to(device()).train()  # fmt: skip
 
 

@@ -88,18 +88,6 @@ def test_mistakes_are_said_before_anything_is_built(tmp_path, capsys, monkeypatc
 
 
 @pytest.mark.slow
-def test_export_gives_the_same_logits_at_two_sizes(run):
-    from zoo.run.folder import RunFolder
-    from zoo.vision.export import exported
-
-    model = RunFolder.open(run).model()
-    for size in ((64, 96), (40, 24)):
-        program = exported(model, size)
-        images = torch.randn(2, 3, *size)
-        torch.testing.assert_close(program.module()(images), model(list(images)), atol=1e-5, rtol=1e-5)
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_saliency_lands_on_the_planted_object_and_a_control_learns_nothing(tmp_path, monkeypatch):
     from zoo.run.train import main

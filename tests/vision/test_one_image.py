@@ -9,6 +9,7 @@ from torch import nn
 from zoo.attention import Rotary
 from zoo.vision.backbone import VisionBackbone
 from zoo.vision.embed import ImageEmbedding
+from zoo.vision.export import exported
 from zoo.vision.layout import Layout
 from zoo.vision.network import ImageNetwork
 from zoo.vision.patches import ConvStem, LinearPatches
@@ -91,6 +92,15 @@ def test_compiled(arrangement):
     alone = torch.cat([net([image]) for image in pixels])
     compiled = torch.compile(net)
     torch.testing.assert_close(compiled(pixels, arrangement), alone, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_export_gives_the_same_logits_at_two_sizes():
+    net = network("interpolated, class token")
+    for size in ((12, 28), (20, 16)):
+        together = torch.randn(2, 3, *size)
+        out = exported(net, size).module()(together)
+        torch.testing.assert_close(out, net(list(together)), atol=1e-5, rtol=0)
 
 
 def test_what_does_not_fit_is_said():
