@@ -113,6 +113,9 @@ def test_rollout_is_the_product_of_the_layers(any_block_size):
     for a in full.result().values():
         product = (a.mean(1) + torch.eye(8)) / 2 @ product
     torch.testing.assert_close(rollout.of(0), product[:, 0], atol=1e-6, rtol=1e-5)
+    shares = torch.tensor([[0.5, 0, 0, 0.5, 0, 0, 0, 0]]).expand(2, 8)  # what is read is the mean of two tokens
+    both = (product[:, 0] + product[:, 3]) / 2
+    torch.testing.assert_close(rollout.of(shares), both, atol=1e-6, rtol=1e-5)
     mixed = rollout.of(torch.tensor([3, 2]))
     torch.testing.assert_close(mixed, torch.stack([product[0, 3], product[1, 2]]), atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(mixed.sum(-1), torch.ones(2))

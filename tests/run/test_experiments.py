@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 from esm_checkpoints import ITS_SHAPE, published
+from PIL import Image
 from realdata import MIRROR, real
 
 from zoo.run.folder import RunFolder
@@ -27,7 +30,18 @@ NEEDS = {
     "sigma70_shuffled": "genomics/ecoli-sigma70",
     "contacts": "proteins/kortemme_covariation",
     "forecast": "graphs/supplygraph",
+    "clothing": "vision/clothing-small",
+    "bccd": "vision/bccd",
 }
+
+
+def vit_tiny(folder: Path) -> Path:
+    """A file of timm's ViT-Tiny with one block, random weights."""
+    theirs = timm.create_model("vit_tiny_patch16_224", depth=1)
+    torch.save(theirs.state_dict(), folder / "vit.pth")
+    return folder / "vit.pth"
+
+
 QUICK = ["debug=fast_dev_run", "callbacks.progress=null", "trainer.enable_progress_bar=false"]
 
 
@@ -37,6 +51,15 @@ def words(name: str, folder: Path) -> list[str]:
         draw = random.Random(0)
         fasta.write_text("".join(f">s{i}\n{''.join(draw.choices('ACGT', k=60 + i % 9))}\n" for i in range(80)))
         return [f"experiment={name}", f"data.positives={fasta}"]
+    if name.startswith("images"):
+        for i in range(40):
+            path = folder / "images" / "ab"[i % 2] / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20 + i, 60 - i), (i, 99, 200 - i)).save(path)
+        start = [f"callbacks.start.weights={vit_tiny(folder)}", "backbone.depth=1"] if name != "images" else []
+        return [f"experiment={name}", f"data.images={folder / 'images'}", *start]
+    if name in ("image", "image_shuffled"):
+        return [f"experiment={name}", "data.num_images=60"]
     if name == "nucleotide_transformer":
         published(folder / "weights", "nt_v2")
         return [f"experiment={name}", f"callbacks.start.weights={folder / 'weights'}", *ITS_SHAPE]

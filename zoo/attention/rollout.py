@@ -32,13 +32,18 @@ class Rollout(Observer):
             self._layers[layer] = (q, k, mask, bias)
 
     @torch.no_grad()
-    def of(self, target: int | Int[Tensor, " B"]) -> Float[Tensor, "B n"]:
-        """The rollout of token `target` (one for all, or one for each sequence); each row sums to 1."""
+    def of(self, target: int | Int[Tensor, " B"] | Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+        """The rollout of token `target` (one for all, or one for each sequence); each row sums to 1. Where what is read
+        is no one token, target gives the share of each: 1/n for a mean."""
         if not self._layers:
             raise ValueError("nothing to roll out: run the model inside `observe` first")
         q = next(iter(self._layers.values()))[0]
-        target = torch.as_tensor(target, device=q.device).expand(len(q))
-        share = torch.zeros(len(q), q.shape[2], device=q.device).scatter_(1, target[:, None], 1.0)
+        target = torch.as_tensor(target, device=q.device)
+        if target.is_floating_point():
+            share = target
+        else:
+            share = torch.zeros(len(q), q.shape[2], device=q.device)
+            share.scatter_(1, target.expand(len(q))[:, None], 1.0)
         for q, k, mask, bias in reversed(self._layers.values()):
             step, seen = block_rows(*q.shape[:2], k.shape[2]), torch.zeros_like(share)
             for start in range(0, q.shape[2], step):

@@ -41,6 +41,11 @@ class DomainModule(pl.LightningModule):
         super().__init__()
         self.backbone, self.optimizer = backbone, optimizer
         self._random_state: dict[str, Any] | None = None
+        self.new_stages()
+
+    def new_stages(self) -> None:
+        """Fresh metrics for each stage. A domain whose metrics depend on the data (the number of classes, say) calls it
+        again once it knows them."""
         self.metrics = torch.nn.ModuleDict(
             {stage: self.new_metrics().clone(prefix=f"{stage}/") for stage in ("valid", "test")}
         )

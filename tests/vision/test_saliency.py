@@ -1,0 +1,89 @@
+"""Where it looks, on models so simple that the answer is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from tests.vision.test_one_image import KINDS, P, network
+from zoo.vision.patches import cut
+from zoo.vision.perturb import _joined, controls, curves, interval
+from zoo.vision.pointing import covered, pointing
+from zoo.vision.reading import Box
+from zoo.vision.resize import Grid
+from zoo.vision.saliency import even_distance, look
+
+
+class OnePatch(nn.Module):
+    """Sure of class 1 if and only if the patch at (1, 4) is bright."""
+
+    class embedding:
+        class patches:
+            patch = 4
+
+    def forward(self, images):
+        bright = torch.stack([image[:, 4:8, 16:20].mean() for image in images])
+        return torch.stack([torch.zeros_like(bright), 40 * (bright - 0.5)], dim=1)
+
+
+def test_curves_of_a_model_that_looks_at_one_patch():
+    image = torch.zeros(3, 12, 28)
+    image[:, 4:8, 16:20] = 1.0
+    right, wrong = torch.zeros(3, 7), torch.zeros(3, 7)
+    right[1, 4], wrong[1, 4] = 1.0, -1.0
+    found = curves(OnePatch(), image, 1, {"right": right, "wrong": wrong})
+    down, up = found["right"].deletion, found["right"].insertion
+    assert down[0] > 0.99 and (down[1:] < 0.01).all()  # gone with the first tenth
+    assert up[0] < 0.01 and (up[1:] > 0.99).all()
+    late = found["wrong"]
+    assert (late.deletion[:-1] > 0.99).all() and late.deletion[-1] < 0.01 and (late.insertion[:-1] < 0.01).all()
+    assert found["right"].areas[0] < 0.1 < 0.9 < late.areas[0]
+
+
+def test_patches_are_put_back_where_they_were():
+    image = torch.randn(3, 12, 20)
+    assert torch.equal(_joined(cut(image, 4)[None], image, 4)[0], image)
+
+
+def test_controls_know_the_grid_alone():
+    found = controls(Grid(5, 9))
+    assert found["centre"].argmax() == 2 * 9 + 4 and found["centre"].min() == found["centre"][0, 0]
+    assert not torch.equal(found["random 1"], found["random 2"])
+    assert all(torch.equal(a, b) for a, b in zip(found.values(), controls(Grid(5, 9)).values(), strict=True))
+
+
+def test_pointing_by_hand():
+    torch.testing.assert_close(covered(5, 20, 40, 4), torch.tensor([0.5, 1.0, 0.0, 0.0]))
+    saliency = torch.tensor([[0.0, 3.0], [-5.0, 1.0]])  # over a picture of 40 x 20
+    seen = pointing(saliency, Box(20, 0, 40, 10), (40, 20))
+    assert seen.hit and seen.mass == pytest.approx(0.75) and seen.area == pytest.approx(0.25)
+    assert not pointing(saliency, Box(0, 10, 40, 20), (40, 20)).hit
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_look_is_on_the_images_own_grid(kind):
+    net = network(kind)
+    for p in net.parameters():
+        p.requires_grad_(False)  # a linear probe
+    image = torch.randn(3, 3 * P, 7 * P)
+    seen = look(net, image)
+    assert seen.grid == Grid(3, 7) and seen.rollout.shape == (3, 7)
+    torch.testing.assert_close(seen.probability, net([image])[0].softmax(-1), atol=1e-5, rtol=1e-5)
+    assert (seen.gradient >= 0).all() and seen.gradient.max() > 0
+    assert 0 < float(seen.rollout.sum()) <= 1 + 1e-5  # the rest is with the tokens in front
+    assert len(seen.received) == len(seen.distance) == 3
+    assert all(maps.shape == (2, 3, 7) for maps in seen.received.values())
+    assert all(float(d.min()) >= 0 and float(d.max()) < 6.4 for d in seen.distance.values())
+    assert (look(net, image, target=(seen.target + 1) % 5).gradient - seen.gradient).abs().max() > 1e-7
+    assert image.grad is None and not image.requires_grad
+
+
+def test_even_attention_has_the_distance_of_its_grid():
+    assert even_distance(Grid(1, 2)) == pytest.approx(0.5) and even_distance(Grid(1, 1)) == 0
+
+
+def test_an_interval_holds_its_mean():
+    values = torch.randn(40, generator=torch.Generator().manual_seed(0)).numpy()
+    mean, low, high = interval(values)
+    assert low < mean < high and high - low < 1

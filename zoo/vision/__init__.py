@@ -1,0 +1,1 @@
+"""Images of any size and shape, and where the heads look."""

@@ -1,0 +1,70 @@
+"""Images -> tokens -> the shared backbone -> one vector for each image -> logits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from zoo.attention import Backbone, Rotary
+from zoo.vision.embed import ImageEmbedding
+from zoo.vision.layout import Arrangement
+from zoo.vision.patches import Pixels
+from zoo.vision.readout import Readout
+from zoo.vision.resize import Grid
+
+
+class Read(NamedTuple):
+    """tokens [N, longest, D]: of each image those in `front` of it, then its patches; present: which there are."""
+
+    tokens: Float[Tensor, "N longest D"]
+    present: Bool[Tensor, "N longest"]
+    grids: list[Grid]
+    front: int
+
+
+class ImageReader(nn.Module):
+    """Mixed into whatever has an `embedding`, a `backbone`, a `readout` and a `head`.
+
+    The same image gives the same numbers alone, beside others with padding, and packed with them in one row.
+    """
+
+    embedding: ImageEmbedding
+    backbone: Backbone
+    readout: Readout
+    head: nn.Module
+
+    def read(self, pixels: Pixels, arrangement: Arrangement = "packed") -> Read:
+        tokens = self.embedding(pixels, arrangement)
+        encoded = self.backbone(tokens.rows, tokens.layout.mask, tokens.places)
+        return Read(*tokens.layout.images(encoded.tokens), tokens.grids, tokens.front)
+
+    def vectors(self, pixels: Pixels, arrangement: Arrangement = "packed") -> Float[Tensor, "N D"]:
+        read = self.read(pixels, arrangement)
+        return self.readout(read.tokens, read.present, read.front)
+
+    def forward(self, pixels: Pixels, arrangement: Arrangement = "packed") -> Float[Tensor, "N classes"]:
+        return self.head(self.vectors(pixels, arrangement))
+
+
+class ImageNetwork(ImageReader):
+    """The four parts and nothing else."""
+
+    def __init__(self, embedding: ImageEmbedding, backbone: Backbone, readout: Readout, head: nn.Module):
+        super().__init__()
+        if wrong := misfit(embedding, backbone):
+            raise ValueError(wrong)
+        self.embedding, self.backbone, self.readout, self.head = embedding, backbone, readout, head
+
+
+def misfit(embedding: ImageEmbedding, backbone: Backbone) -> str | None:
+    """Why the two cannot work together, in one sentence."""
+    rotary = isinstance(backbone.positions, Rotary)
+    if rotary and not embedding.rotary:
+        return "backbone.positions are rotary and the embedding gives no places: take Cells or Centred positions"
+    if embedding.rotary and not rotary:
+        return "the embedding gives places and backbone.positions read none: take Rotary with axes=2"
+    if backbone.num_prefix:
+        return "num_prefix must be 0: each image has tokens of its own in front (embedding.front)"
+    return None
