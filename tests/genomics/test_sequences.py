@@ -74,11 +74,11 @@ FASTA = ">one first\nacgt\nNRAA\n\n>two\nUUU\n"
     [
         ("a.fa", FASTA),
         ("a.txt", FASTA.replace("\n", "\r\n")),
-        ("a.fa.gz", gzip.compress(FASTA.encode())),
+        ("a.fa.gz", gzip.compress(FASTA.encode(), mtime=0)),
         ("misnamed.csv", b"\xef\xbb\xbf" + FASTA.encode()),
         ("a.txt", "ACGTNRAA\n\n  uuu  \n"),
         ("a.csv", "Name, Sequence ,extra\none,acgtNraa,7\ntwo,TTT,\n"),
-        ("a.tsv.gz", gzip.compress(b"extra\tSEQUENCE\nx\tACGTNNAA\ny\tTTT\n")),
+        ("a.tsv.gz", gzip.compress(b"extra\tSEQUENCE\nx\tACGTNNAA\ny\tTTT\n", mtime=0)),
         ("a.csv", 'sequence\n"ACGTNNAA"\nTTT\n'),
     ],
 )
@@ -111,7 +111,7 @@ def test_a_sequence_longer_than_csvs_own_limit(tmp_path):
     [
         ("a.fa", "", None, "is empty"),
         ("a.fa", " \n\n", None, "is empty"),
-        ("a.fa.gz", gzip.compress(b""), None, "is empty"),
+        ("a.fa.gz", gzip.compress(b"", mtime=0), None, "is empty"),
         ("a.csv", "sequence,label\n", None, "holds no sequences"),
         ("a.fa", ">x\n>y\nAC\n", None, r"record 1 \('x'\): the sequence is empty"),
         ("a.fa", ">x\nACGT\n>p53\nMEEPQSDPSV\n", None, r"record 2 \('p53'\): the letter 'E' makes this a protein"),
@@ -128,8 +128,8 @@ def test_a_sequence_longer_than_csvs_own_limit(tmp_path):
         ("a.csv", "sequence,label\nACGT,1\nACGT,1\n", True, "only sequences of class 1"),
         ("a.csv", "sequence\nACGT\n", True, "carries no labels"),
         ("a.fa", FASTA, True, "carries no labels"),
-        ("a.fa.gz", gzip.compress(FASTA.encode() * 99)[:-20], None, "broken gzip"),
-        ("a.fa.gz", gzip.compress(FASTA.encode())[:5], None, "broken gzip"),
+        ("a.fa.gz", gzip.compress(FASTA.encode() * 99, mtime=0)[:-20], None, "broken gzip"),
+        ("a.fa.gz", gzip.compress(FASTA.encode(), mtime=0)[:5], None, "broken gzip"),
         ("a.fa", b">x\nAC\xff\xfeGT\n", None, "not a text file"),
         ("a.xlsx", b"PK\x03\x04\x14\x00\x06\x00\xb5\xb5", None, "not a text file"),
     ],
