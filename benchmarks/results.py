@@ -42,7 +42,10 @@ class Report:
 
     @property
     def command(self) -> str:
-        return " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
+        words = [
+            Path(word).name if word.startswith(("/", "~")) else word for word in sys.argv[1:]
+        ]  # no machine's paths
+        return " ".join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *words])
 
     @property
     def machine(self) -> dict[str, object]:
