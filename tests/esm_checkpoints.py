@@ -56,6 +56,17 @@ def reference(family: str, seed: int = 0, **changes) -> EsmForMaskedLM:
     return model.eval()
 
 
+def sharp_esm2() -> EsmForMaskedLM:
+    """Sharper than random heads, so that there are contacts to agree on."""
+    model = reference("esm2")
+    with torch.no_grad():
+        for layer in model.esm.encoder.layer:
+            layer.attention.self.query.weight *= 2
+            layer.attention.self.key.weight *= 2
+        model.esm.contact_head.regression.weight *= 20
+    return model
+
+
 def saved(model: EsmForMaskedLM, folder: Path) -> Path:
     model.save_pretrained(folder)
     return folder

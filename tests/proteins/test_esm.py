@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from esm_checkpoints import DEPTH, HEADS, reference, saved
+from esm_checkpoints import DEPTH, HEADS, reference, saved, sharp_esm2
 from safetensors.torch import save_file
 from sklearn.linear_model import LogisticRegression
 from transformers import EsmTokenizer
@@ -32,12 +32,7 @@ def with_vocabulary(folder):
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     folder = with_vocabulary(tmp_path_factory.mktemp("esm"))
-    theirs = reference("esm2")
-    with torch.no_grad():  # sharper than random heads, so that there are contacts to agree on
-        for layer in theirs.esm.encoder.layer:
-            layer.attention.self.query.weight *= 2
-            layer.attention.self.key.weight *= 2
-        theirs.esm.contact_head.regression.weight *= 20
+    theirs = sharp_esm2()
     return theirs, EsmProteins.load(saved(theirs, folder)), EsmTokenizer(str(folder / "vocab.txt"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from esm_checkpoints import PLACES, reference, saved
+from esm_checkpoints import PLACES, reference, saved, sharp_esm2
 from transformers.models.esm.modeling_esm import average_product_correct, symmetrize
 
 from zoo.domain.errors import InputError
@@ -16,12 +16,7 @@ CHAINS = ["MKTVRQERLKSIV", "GAVLI", "MKWYHHE"]
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    theirs = reference("esm2")
-    with torch.no_grad():  # sharper than random heads, so that there are contacts to agree on
-        for layer in theirs.esm.encoder.layer:
-            layer.attention.self.query.weight *= 2
-            layer.attention.self.key.weight *= 2
-        theirs.esm.contact_head.regression.weight *= 20
+    theirs = sharp_esm2()
     return theirs, EsmProteins.load(saved(theirs, tmp_path_factory.mktemp("esm")))
 
 

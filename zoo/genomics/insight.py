@@ -51,18 +51,8 @@ MATCHES = 5  # of each motif
 MAX_DISCOVERY = 3000  # positives in which motifs are looked for
 
 
-def explain(
-    model: PromoterDetector,
-    discovery: Sequences,
-    background: Sequences,
-    test: Sequences,
-    known: KnownSites | None = None,
-    planted: Planted | None = None,
-    origin: Origin | None = None,
-    seed: int = 0,
-) -> Insight:
-    """What was found (see `find`), in words, tables and pictures."""
-    found = find(model, discovery, background, test, known, planted, origin, seed)
+def explain(model: PromoterDetector, found: Findings, test: Sequences) -> Insight:
+    """What `find` found, tested on `test`, in words, tables and pictures."""
     positives = take(test, np.flatnonzero(test.labels == 1)).codes
     return with_tracks(tell(found), model, positives, found.tested.names, found.tested.seen.score)
 

@@ -18,7 +18,7 @@ from zoo.genomics.batch import SequenceSet
 from zoo.genomics.data import PlantedPromoters, PromoterData
 from zoo.genomics.evidence import known_sites
 from zoo.genomics.findings import Origin
-from zoo.genomics.insight import explain
+from zoo.genomics.insight import explain, find
 from zoo.genomics.negatives import contrast
 from zoo.genomics.sequences import Sequences, join, take
 from zoo.genomics.split import shared_kmer_clusters, shares_kmer
@@ -36,9 +36,11 @@ def explained(model: PromoterDetector, data: pl.LightningDataModule | DataLoader
         if not isinstance(data.dataset, SequenceSet):
             raise InputError("motifs are looked for in sequences, not in variants: score those with `zoo predict`")
         own = Origin("the positives in one half of the file", "the other half")
-        return explain(model, *_of_input(data.dataset.sequences), origin=own)
+        given = _of_input(data.dataset.sequences)
+        return explain(model, find(model, *given, origin=own), given[2])
     planted = data.truth if isinstance(data, PlantedPromoters) else None
-    return explain(model, *_of_parts(data), planted=planted)
+    given = _of_parts(data)
+    return explain(model, find(model, *given, planted=planted), given[2])
 
 
 Sources = tuple[Sequences, Sequences, Sequences, list | None]

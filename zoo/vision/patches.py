@@ -5,6 +5,7 @@ Axes: C channels, H W pixels of an image, h w its grid, p side of a patch, T all
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -19,7 +20,7 @@ from zoo.vision.resize import Grid
 Pixels = Sequence[Float[Tensor, "C H W"]]
 
 
-class Patches(nn.Module):
+class Patches(nn.Module, ABC):
     """patch: side in pixels."""
 
     patch: int
@@ -31,9 +32,9 @@ class Patches(nn.Module):
             raise ValueError(f"pixels: sides must be in whole patches of {self.patch}, got C x H x W of {odd[0]}")
         return [Grid(image.shape[1] // self.patch, image.shape[2] // self.patch) for image in pixels]
 
+    @abstractmethod
     def forward(self, pixels: Pixels) -> Float[Tensor, "T D"]:
         """Image after image, each row by row."""
-        raise NotImplementedError
 
 
 class LinearPatches(Patches):

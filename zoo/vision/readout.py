@@ -5,6 +5,8 @@ Axes: N images, n tokens of the longest, D width.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -14,17 +16,17 @@ from zoo.attention import AttentionPool, Mlp, Padding
 Vectors = Float[Tensor, "N D"]
 
 
-class Readout(nn.Module):
+class Readout(nn.Module, ABC):
     """width: of the vector."""
 
     width: int
 
-    def forward(self, tokens: Float[Tensor, "N n D"], present: Bool[Tensor, "N n"], front: int) -> Vectors:
-        raise NotImplementedError
+    @abstractmethod
+    def forward(self, tokens: Float[Tensor, "N n D"], present: Bool[Tensor, "N n"], front: int) -> Vectors: ...
 
+    @abstractmethod
     def weights(self, tokens: Float[Tensor, "N n D"], present: Bool[Tensor, "N n"], front: int) -> Float[Tensor, "N n"]:
         """The share that each token has in the vector: where a rollout starts."""
-        raise NotImplementedError
 
 
 class FrontTokens(Readout):
