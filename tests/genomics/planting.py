@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.genomics.motifs import reverse_complement
+from zoo.genomics.sequences import reverse_complement
 
 # P(next | previous) of a mammal-like genome: CpG is rare, AA and TT are common.
 TRANSITIONS = np.array(

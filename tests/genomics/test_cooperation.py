@@ -12,8 +12,9 @@ from torch import nn
 
 from zoo.genomics.cooperation import _placed, cooperation, expected_spacings
 from zoo.genomics.epistasis import epistasis
-from zoo.genomics.motifs import Motif, Sites, reverse_complement
+from zoo.genomics.motifs import Motif, Sites
 from zoo.genomics.scan import scan
+from zoo.genomics.sequences import reverse_complement
 from zoo.genomics.spacing import WAYS, centre, histogram, one_way, site_pairs
 
 A, B = "TTGACAGC", "GGTATAAT"

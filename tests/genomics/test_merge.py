@@ -4,8 +4,9 @@ import pytest
 from tests.genomics.planting import markov
 from zoo.genomics.enrichment import Enrichment
 from zoo.genomics.merge import Alignment, Trial, align, assemble
-from zoo.genomics.motifs import UNIFORM, Motif, reverse_complement
+from zoo.genomics.motifs import UNIFORM, Motif
 from zoo.genomics.refine import Candidate
+from zoo.genomics.sequences import reverse_complement
 from zoo.genomics.windows import FLANK, Windows, best_sites
 
 WORD = np.array(["ACGT".index(c) for c in "GATTACAGC"], np.uint8)

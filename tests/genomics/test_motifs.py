@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from zoo.domain.errors import InputError
-from zoo.genomics.motifs import Motif, Sites, bits_against, informative_span, reverse_complement, spell
+from zoo.genomics.motifs import Motif, Sites, bits_against, informative_span, spell
+from zoo.genomics.sequences import reverse_complement
 
 COUNTS = hnp.arrays(
     float,

@@ -162,3 +162,10 @@ def test_contrast_makes_or_takes_negatives():
 def test_letter_case_does_not_reach_the_model_on_ecoli():
     seqs = read_sequences(real("genomics/ecoli-sigma70/sigma70promoter.txt"))
     assert len(seqs) == 1694 and set(seqs.lengths) == {81} and seqs.codes.max() <= 3
+
+
+def test_sequences_without_a_known_base_are_named(tmp_path):
+    path = tmp_path / "s.fa"
+    path.write_text(">first\nACGT\n>gap\nNNNN\n")
+    with pytest.warns(UserWarning, match="1 of 2 sequences hold no known base .the first is gap."):
+        read_sequences(path)

@@ -79,6 +79,11 @@ def test_predict_writes_one_row_a_sequence_in_order_and_vectors(tiny_run, tmp_pa
     assert table.probability.between(0, 1).all()
     vectors = np.load(tmp_path / "p.npy")
     assert vectors.shape == (60, 64)
+    other = tmp_path / "other.csv"
+    np.save(other.with_suffix(".npy"), vectors)
+    with pytest.raises(SystemExit):
+        cli.main(["predict", str(tiny_run), "--input", str(tmp_path / "my.fa"), "--output", str(other), "--embeddings"])
+    assert not other.exists()
     single = tmp_path / "one.fa"
     single.write_text("".join((tmp_path / "my.fa").read_text().splitlines(keepends=True)[6:8]))
     cli.main(["predict", str(tiny_run), "--input", str(single), "--output", str(tmp_path / "one.csv")])

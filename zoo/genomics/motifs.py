@@ -220,8 +220,3 @@ def spell(codes: UInt8[np.ndarray, "n length"]) -> tuple[str, ...]:
     if codes.size == 0:
         return ("",) * len(codes)
     return tuple(word.decode() for word in _LETTERS[codes].view(f"S{codes.shape[1]}").ravel())
-
-
-def reverse_complement(codes: UInt8[np.ndarray, "*n length"]) -> UInt8[np.ndarray, "*n length"]:
-    """Codes read on the other strand; N stays N."""
-    return np.array([3, 2, 1, 0, 4], dtype=np.uint8)[codes[..., ::-1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from zoo.domain.errors import InputError
-from zoo.genomics.sequences import CODE_OF_BYTE, ILLEGAL, Sequences, from_strings
+from zoo.genomics.sequences import CODE_OF_BYTE, ILLEGAL, UNKNOWN, Sequences, from_strings
 
 PROTEIN_ONLY = frozenset("EFILPQ")  # amino acids that no IUPAC nucleotide code uses
 FORMATS = "FASTA, one sequence a line, or CSV/TSV with a 'sequence' column"
@@ -52,9 +53,16 @@ def read_sequences(path: str | Path, labelled: bool | None = None) -> Sequences:
     if labelled is True and len(set(labels)) == 1:
         raise InputError(f"{path} holds only sequences of class {labels[0]:g}; both classes, 0 and 1, are needed.")
     try:
-        return from_strings(texts, names, labels)
+        found = from_strings(texts, names, labels)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
+    if (blank := np.flatnonzero((found.codes >= UNKNOWN).all(axis=1))).size:
+        warnings.warn(
+            f"{path}: {blank.size:,} of {len(found):,} sequences hold no known base (the first is "
+            f"{found.names[blank[0]]}): what is said of them is the model's bias alone",
+            stacklevel=2,
+        )
+    return found
 
 
 Parsed = tuple[list[str], list[str], list[float] | None, Callable[[int], str]]  # names, texts, labels, place of i

@@ -13,7 +13,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from zoo.domain.errors import InputError
-from zoo.genomics.motifs import UNIFORM, UNKNOWN, Motif, Sites, reverse_complement, spell
+from zoo.genomics.motifs import UNIFORM, UNKNOWN, Motif, Sites, spell
+from zoo.genomics.sequences import reverse_complement
 
 _BIN = 0.01  # bits; p-values are exact for scores rounded to this
 

@@ -94,10 +94,9 @@ def gc_content(sequences: Sequences) -> NDArray[np.float64]:
 
 
 def reverse_complement(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """codes [N, L] -> the other strand, read 5' to 3'; padding stays at the end of each row."""
-    lengths = (codes != PAD).sum(axis=1, keepdims=True)
-    mirrored = lengths - 1 - np.arange(codes.shape[1])[None, :]
-    flipped = _COMPLEMENT[np.take_along_axis(codes, np.maximum(mirrored, 0), axis=1)]
+    """codes [..., L] -> the other strand, read 5' to 3'; padding stays at the end of each row."""
+    mirrored = (codes != PAD).sum(axis=-1, keepdims=True) - 1 - np.arange(codes.shape[-1])
+    flipped = _COMPLEMENT[np.take_along_axis(codes, np.maximum(mirrored, 0), axis=-1)]
     return np.where(mirrored >= 0, flipped, np.uint8(PAD))
 
 

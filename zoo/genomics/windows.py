@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from zoo.genomics.motifs import UNKNOWN, reverse_complement
+from zoo.genomics.motifs import UNKNOWN
 from zoo.genomics.scan import strand_scores
 from zoo.genomics.seqlets import Seqlets
+from zoo.genomics.sequences import reverse_complement
 
 MAX_WIDTH = 30  # columns of the longest motif sought
 MARGIN = 5

@@ -129,6 +129,9 @@ def predict(arguments: argparse.Namespace) -> None:
     path = arguments.output or run.path / f"predictions_{_stem(arguments.input)}.csv"
     if arguments.output is not None and (path.exists() or path.suffix == ".npy"):
         raise InputError(f"--output {path}: give the name of a new CSV file")
+    vectors_path = path.with_suffix(".npy")
+    if arguments.output is not None and arguments.embeddings and vectors_path.exists():
+        raise InputError(f"--output {path}: {vectors_path} exists and would be written over; give another name")
     check_writable(path)
     models = [_on_device(model) for model in opened(arguments.run).values()]
     loader = _opened(run, models[0], arguments)
@@ -144,8 +147,8 @@ def predict(arguments: argparse.Namespace) -> None:
     write_text(path, mean_table([pd.DataFrame(said) for said in columns]).to_csv(index=False))
     console.say(f"Predictions: {path}")
     if arguments.embeddings:
-        write_bytes(path.with_suffix(".npy"), _npy(torch.cat(vectors)))
-        console.say(f"Embeddings:  {path.with_suffix('.npy')}")
+        write_bytes(vectors_path, _npy(torch.cat(vectors)))
+        console.say(f"Embeddings:  {vectors_path}")
 
 
 def test(arguments: argparse.Namespace) -> None:
