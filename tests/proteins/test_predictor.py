@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -221,6 +222,18 @@ def written(folder, family: Example, structure: bool):
     return path
 
 
+def test_a_structure_is_named_with_its_chain_or_without(family, tmp_path):
+    alignment = written(tmp_path, family, structure=True)
+    elsewhere = (tmp_path / "mine.pdb").rename(tmp_path / "other.pdb")
+    assert own_example(alignment).native is None
+    for named in (elsewhere, Path(f"{elsewhere}:A")):
+        assert own_example(alignment, named).native.num_resolved == family.alignment.length
+    with pytest.raises(InputError, match="no protein chain Q: there is A"):
+        own_example(alignment, Path(f"{elsewhere}:Q"))
+    with pytest.raises(InputError, match=r"none\.pdb: there is no such file"):
+        own_example(alignment, tmp_path / "none.pdb")
+
+
 def test_an_alignment_with_a_structure_beside_it_can_be_scored(family, tmp_path):
     example = own_example(written(tmp_path, family, structure=True))
     assert example.native is not None and example.native.num_resolved == family.alignment.length
@@ -293,7 +306,7 @@ def test_the_insight_tells_precision_and_draws_the_map(family):
     assert row["medium P@L/5"] <= 1 and row["long P@L"] == pytest.approx(row["long ceiling @L"])
     assert {f.name for f in insight.figures} == {"map_three", "reliability"}
     assert all(f.png.startswith(b"\x89PNG") for f in insight.figures)
-    assert {"three.rr", "three.csv"} <= set(insight.files) and "1 families" in insight.headline
+    assert {"three.rr", "three.csv"} <= set(insight.files) and "1 family" in insight.headline
     found = FamilySet([family], QUICK).couplings(0)
     heads = told([(family, perfect)], [found]).tables[0].frame
     assert len(heads) == 4 and heads.says.is_monotonic_decreasing and heads["mean distance"].between(1, 32).all()
@@ -321,6 +334,7 @@ def test_a_run_from_end_to_end(tmp_path, monkeypatch, family):
     mine = written(tmp_path, family, structure=True)
     zoo(["predict", str(folder), "--input", str(mine), "--output", str(tmp_path / "pairs.csv")])
     assert len(pd.read_csv(tmp_path / "pairs.csv")) > 100
-    zoo(["explain", str(folder), "--input", str(mine)])
+    (tmp_path / "mine.pdb").rename(tmp_path / "seen.pdb")
+    zoo(["explain", str(folder), "--input", str(mine), "--structure", str(tmp_path / "seen.pdb")])
     assert np.load(folder / "insight_mine" / "mine.npy").shape == (33, 33)
     assert (folder / "insight_mine" / "mine.rr").is_file() and (folder / "insight_mine" / "precision.csv").is_file()

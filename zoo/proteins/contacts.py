@@ -24,11 +24,13 @@ class Native:
 
     distance: of the C-betas in Angstrom, NaN where either is unresolved or outside the structure.
     place: which residue of the chain stands in each column, -1 for none. Separation is counted in residues.
+    beta: where the C-betas are, NaN likewise; None where distances alone are known.
     """
 
     name: str
     distance: Float[np.ndarray, "L L"]
     place: Int[np.ndarray, " L"]
+    beta: Float[np.ndarray, "L 3"] | None = None
 
     @cached_property
     def known(self) -> Bool[np.ndarray, "L L"]:
@@ -60,8 +62,9 @@ def native(chain: Chain, place: Int[np.ndarray, " L"] | None = None) -> Native:
     place = np.arange(len(chain)) if place is None else np.asarray(place)
     between = distances(chain)[np.ix_(place, place)]
     nowhere = place < 0
+    beta = np.where(nowhere[:, None], np.nan, chain.beta[place])
     between[nowhere] = np.nan
     between[:, nowhere] = np.nan
     if np.isnan(between).all():
         raise InputError(f"none of the columns stands for a resolved residue of {chain.name}: give another structure")
-    return Native(chain.name, between, place)
+    return Native(chain.name, between, place, beta)

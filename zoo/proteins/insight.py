@@ -25,13 +25,16 @@ from zoo.proteins.query import query_letters
 if TYPE_CHECKING:
     from zoo.proteins.model import ContactPredictor
 
-MOST_FIGURES = 6
+MOST_FIGURES = 12
 HEADS_SHOWN = 5
 HEADS_LISTED = 20  # of each family
 HEAD_CAPTION = (
     f"The {HEADS_LISTED} heads of each family that say most: norm of the values, times how far attention is from "
     "looking everywhere alike. Mean distance: columns between a place and where it looks. Precision of the head's map "
     "alone, both directions, with APC, where a structure is known."
+)
+SPACE_CAPTION = (
+    "C-betas from the first column (dark) to the last (yellow), and the best L / 2 pairs of the long range as lines."
 )
 PRECISION_CAPTION = (
     "Share of contacts (C-beta < 8 A) among the best L, L/2, L/5 pairs, L the number of resolved residues; short 6-11, "
@@ -77,6 +80,13 @@ def told(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps] =
         if len(figures) < MOST_FIGURES:
             picture = pictures.contact_map(probability, example.name, example.native)
             figures.append(Figure(f"map_{example.name}", f"Contact map, {example.name}", picture))
+            if example.native is not None and example.native.beta is not None:
+                picture = pictures.in_space(probability, example.name, example.native)
+                figures.append(
+                    Figure(
+                        f"space_{example.name}", f"Predicted on the structure, {example.name}", picture, SPACE_CAPTION
+                    )
+                )
     if found:
         figures.append(Figure("heads", f"Heads of the attention of {seen[0][0].name}", strongest_heads(found[0])))
         tables.append(Table("heads", "Heads of each family's attention", head_table(seen, found), HEAD_CAPTION))
@@ -153,7 +163,8 @@ def headline(seen: list, judged: list[tuple[Example, np.ndarray]]) -> str:
     mean = np.mean([long_range(p, e.native) for e, p in judged], axis=0)
     best = np.mean([ceilings(e.native) for e, _ in judged], axis=0)
     shown = ", ".join(f"P@{top} {m:.3f} of {b:.3f}" for top, m, b in zip(TOPS, mean, best, strict=True))
-    return f"Long-range contacts of {len(judged)} families: {shown} possible."
+    families = "1 family" if len(judged) == 1 else f"{len(judged)} families"
+    return f"Long-range contacts of {families}: {shown} possible."
 
 
 def _all_pairs(judged: list[tuple[Example, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -126,6 +126,10 @@ class ContactPredictor(DomainModule):
     def open_input(self, path: Path, labelled: bool = False) -> DataLoader:
         return input_loader(path, labelled, self.family)
 
+    def open_referring(self, path: Path, reference: Path, data: pl.LightningDataModule) -> DataLoader:
+        """reference: the structure that the contacts are scored against."""
+        return input_loader(path, True, self.family, reference)
+
     def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:
         return explain(self, data)
 

@@ -10,8 +10,10 @@ from matplotlib.axes import Axes
 from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
 from zoo.proteins.batch import LEAST_SEPARATION
 from zoo.proteins.contacts import Native
+from zoo.proteins.precision import RANGES
 
 BINS = 10
+LONG = RANGES["long"][0]
 
 
 def contact_map(
@@ -43,12 +45,43 @@ def _overlay(axes: Axes, probability: np.ndarray, native: Native, start: int) ->
     counted = np.tril(np.ones((length, length), dtype=bool), -LEAST_SEPARATION)
     touching = np.argwhere(native.contact & counted)
     axes.scatter(*(touching.T[::-1] + start), s=7, marker="s", color=GREY, linewidths=0, label="native contact")
-    i, j = np.nonzero(counted & native.known & (native.separation >= LEAST_SEPARATION))
-    best = np.argsort(-probability[i, j], kind="stable")[: native.num_resolved]
-    right = native.contact[i[best], j[best]]
+    i, j, right = _best_pairs(probability, native, LEAST_SEPARATION, native.num_resolved)
     for mine, colour, label in ((right, BLUE, "predicted, in contact"), (~right, ORANGE, "predicted, not")):
-        axes.scatter(j[best][mine] + start, i[best][mine] + start, s=5, color=colour, linewidths=0, label=label)
+        axes.scatter(j[mine] + start, i[mine] + start, s=5, color=colour, linewidths=0, label=label)
     axes.legend(fontsize=6, loc="lower left", frameon=False, markerscale=2)
+
+
+def _best_pairs(
+    probability: np.ndarray, native: Native, separation: int, top: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """i > j of the best pairs, so many residues apart and more, and whether each is a contact."""
+    i, j = np.nonzero(np.tril(native.known & (native.separation >= separation), -1))
+    best = np.argsort(-probability[i, j], kind="stable")[:top]
+    return i[best], j[best], native.contact[i[best], j[best]]
+
+
+def in_space(probability: Float[np.ndarray, "L L"], title: str, native: Native) -> bytes:
+    """The trace of the structure's C-betas, from where it is broadest; the best L / 2 long-range pairs as lines between
+    them: blue if in contact, orange if not."""
+    seen = ~np.isnan(native.beta).any(1)
+    centred = native.beta - native.beta[seen].mean(0)
+    _, _, axes_of = np.linalg.svd(centred[seen], full_matrices=False)
+    axes_of[2] *= np.sign(np.linalg.det(axes_of))  # turned, never mirrored
+    place = centred @ axes_of.T
+    figure = plt.figure(figsize=(5.4, 5.0), layout="constrained")
+    axes = figure.add_subplot(projection="3d", proj_type="ortho")
+    axes.view_init(elev=90, azim=-90)
+    axes.plot(*place.T, color=GREY, lw=2, zorder=1)  # a line breaks where a residue was not seen
+    axes.scatter(*place[seen].T, c=np.flatnonzero(seen), cmap="viridis", s=12, depthshade=False, zorder=2)
+    i, j, right = _best_pairs(probability, native, LONG, native.num_resolved // 2)
+    for mine, colour, label in ((right, BLUE, "predicted, in contact"), (~right, ORANGE, "predicted, not")):
+        ends = np.stack([place[i[mine]], place[j[mine]], np.full((int(mine.sum()), 3), np.nan)], axis=1).reshape(-1, 3)
+        axes.plot(*ends.T, color=colour, lw=0.9, label=f"{label} ({int(mine.sum())})")
+    axes.set_box_aspect(np.ptp(place[seen], axis=0), zoom=1.25)
+    axes.set_axis_off()
+    axes.set_title(title, loc="left", fontsize=9, color=INK)
+    axes.legend(fontsize=7, loc="lower left", frameon=False)
+    return png(figure)
 
 
 def reliability(probability: Float[np.ndarray, " pairs"], contact: np.ndarray) -> bytes:

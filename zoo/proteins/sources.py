@@ -14,7 +14,7 @@ from zoo.proteins.contacts import Native, native
 from zoo.proteins.family_attention import FamilySettings
 from zoo.proteins.mapping import place_of_columns
 from zoo.proteins.reading import read_alignment
-from zoo.proteins.structure import read_chains
+from zoo.proteins.structure import read_chain, read_chains
 from zoo.proteins.weights import effective_depth
 
 STRUCTURES = (".pdb", ".cif", ".ent", ".mmcif")
@@ -22,9 +22,12 @@ COVERAGE = 0.5  # of the columns, by each sequence
 LEAST_DEPTH = 1.5  # Meff: one sequence says nothing of pairs
 
 
-def own_example(path: Path) -> Example:
-    """An alignment in the columns of its first sequence, the query; with `my.pdb` or `my.cif` beside `my.a3m`, what the
-    chain most like the alignment says. Raises InputError, in one sentence, if either cannot be used."""
+def own_example(path: Path, structure: Path | None = None) -> Example:
+    """An alignment in the columns of its first sequence, the query, and what a structure says of it.
+
+    structure: a file, or a file and one of its chains as `my.cif:B`; else `my.pdb` or `my.cif` beside `my.a3m`. Of a
+    file without a chain, the first that is like the alignment. Raises InputError, in one sentence, if either cannot be
+    used."""
     alignment = without_gappy(query_columns(read_alignment(path)), COVERAGE)
     if (depth := effective_depth(alignment.codes)) < LEAST_DEPTH:
         raise InputError(
@@ -39,8 +42,8 @@ def own_example(path: Path) -> Example:
     beside = [
         p for ending in STRUCTURES for p in (path.with_name(stem + ending), path.with_name(stem + ending + ".gz"))
     ]
-    found = next((p for p in beside if p.is_file()), None)
-    return Example(stem, alignment, None if found is None else _native(alignment, found))
+    structure = structure or next((p for p in beside if p.is_file()), None)
+    return Example(stem, alignment, None if structure is None else _native(alignment, structure))
 
 
 def stem_of(path: Path) -> str:
@@ -55,8 +58,10 @@ def query_columns(alignment: Alignment) -> Alignment:
 
 
 def _native(alignment: Alignment, path: Path) -> Native:
+    file, _, name = str(path).rpartition(":")
+    chains = [read_chain(file, name)] if file and not path.exists() else list(read_chains(path).values())
     mistakes = []
-    for chain in read_chains(path).values():
+    for chain in chains:
         try:
             return native(chain, place_of_columns(alignment, chain))
         except InputError as error:
@@ -64,9 +69,11 @@ def _native(alignment: Alignment, path: Path) -> Native:
     raise InputError(mistakes[0])
 
 
-def input_loader(path: str | Path, labelled: bool = False, family: FamilySettings | None = None) -> DataLoader:
+def input_loader(
+    path: str | Path, labelled: bool = False, family: FamilySettings | None = None, structure: Path | None = None
+) -> DataLoader:
     """One family from a file. Raises InputError if it cannot be used, or has no structure where one is asked for."""
-    example = own_example(Path(path).expanduser())
+    example = own_example(Path(path).expanduser(), structure)
     if labelled:
         with_structure([example], path)
     return DataLoader(FamilySet([example], family), batch_size=1, collate_fn=collate)

@@ -28,6 +28,8 @@ from zoo.run.train import quiet, resume
 
 VERBS = ("train", "resume", "audit", "explain", "predict", "test", "heads", "datasets", "list")
 
+REFERENCE = "what the input speaks of: the genome of its places, the sequences it changes, its structure"
+
 
 def main(argv: list[str] | None = None) -> None:
     """Exits with 2 after a mistake of the person's, having said it in one sentence."""
@@ -65,14 +67,14 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("explain", help="what the attention says, of the test part or of your own file")
     verb.add_argument("run")
     verb.add_argument("--input", type=Path, help="a file of the domain's kind")
-    verb.add_argument("--reference", "--genome", type=Path, help="the file that the input's places are of")
+    verb.add_argument("--reference", "--genome", "--structure", type=Path, help=REFERENCE)
     verb.add_argument("--output", type=Path, help="folder to write to (default: in the run folder)")
     verb.set_defaults(verb=explain)
 
     verb = verbs.add_parser("predict", help="a table of predictions for your own file")
     verb.add_argument("run", nargs="+", help="of several, the mean")
     verb.add_argument("--input", type=Path, required=True)
-    verb.add_argument("--reference", "--genome", type=Path, help="what the input speaks of: its places, its changes")
+    verb.add_argument("--reference", "--genome", "--structure", type=Path, help=REFERENCE)
     verb.add_argument("--output", type=Path, help="CSV to write (default: in the run folder)")
     verb.add_argument("--embeddings", action="store_true", help="write what the head reads, as .npy, too")
     verb.set_defaults(verb=predict)
