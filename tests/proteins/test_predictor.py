@@ -304,7 +304,7 @@ def test_the_insight_tells_precision_and_draws_the_map(family):
     insight = told([(family, perfect)])
     row = insight.tables[0].frame.iloc[0]
     assert row["medium P@L/5"] <= 1 and row["long P@L"] == pytest.approx(row["long ceiling @L"])
-    assert {f.name for f in insight.figures} == {"map_three", "reliability"}
+    assert {f.name for f in insight.figures} == {"map_three", "space_three", "reliability"}
     assert all(f.png.startswith(b"\x89PNG") for f in insight.figures)
     assert {"three.rr", "three.csv"} <= set(insight.files) and "1 family" in insight.headline
     found = FamilySet([family], QUICK).couplings(0)
