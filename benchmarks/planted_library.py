@@ -41,6 +41,8 @@ from zoo.genomics.spacing import MAX_SPACING, WAYS, site_pairs
 from zoo.run.folder import RunFolder
 
 MUTATED = 100  # test positives in which every base is mutated
+SPACED = "Fisher at the spacing, with the motifs found"
+VERDICT = ("pairs called of 10", "decoys called of 30", "others called of 150", "spacing within 1")
 LOOKED_IN = 3000  # training positives in which motifs are looked for
 
 
@@ -166,22 +168,24 @@ def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
     labels, letters = test.labels == 1, found.tested.letters
     motifs = {r.motif.name: r.motif for r in found.motifs}
     stands_for = {r.motif.name: _named(r.matches, planted) for r in found.motifs}
-    columns = ["a", "b", "cooperates", "orientation", "spacing", "epistasis", "co-attention", "raw attention"]
+    columns = ["a", "b", "cooperates", "keeps a spacing", "orientation", "spacing", "epistasis", "co-attention",
+               "raw attention", "at spacing q"]  # fmt: skip
     table = found.together.table if len(found.together.table) else pd.DataFrame(columns=columns)
     table = table.assign(
-        pair=[frozenset((stands_for[a], stands_for[b])) for a, b in zip(table.a, table.b, strict=True)]
+        pair=[frozenset((stands_for[a], stands_for[b])) for a, b in zip(table.a, table.b, strict=True)],
+        certainty=-np.log10(table["at spacing q"].clip(lower=1e-300)),
     )
     true = {frozenset((p.first, p.second)): p for p in planted.pairs}
     decoys = {frozenset((p.first, p.second)) for p in planted.decoy_pairs}
     every = [frozenset((a.name, b.name)) for i, a in enumerate(planted.factors) for b in planted.factors[i + 1 :]]
     scores = {
         "epistasis": _best(table, "epistasis"),
+        SPACED: _best(table, "certainty"),
         "attention x gradient": _best(table, "co-attention"),
         "raw attention": _best(table, "raw attention"),
         "Fisher, given the true matrices": _fisher(planted, test.codes, labels, letters),
     }
-    called = set(table.pair[table.cooperates == "yes"])
-    errors = _spacing_errors(table, true, motifs, planted, stands_for)
+    verdicts = {"epistasis": table[table.cooperates == "yes"], SPACED: table[table["keeps a spacing"] == "yes"]}
     rows = []
     for name, score in scores.items():
         lowest = min(score.values(), default=0.0) - 1.0
@@ -194,13 +198,19 @@ def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
             )
             for pairs in (every, forty)
         }
-        ours = name == "epistasis"
-        row["pairs called of 10"] = len(called & set(true)) if ours else ""
-        row["decoys called of 30"] = len(called & decoys) if ours else ""
-        row["others called of 150"] = len(called & set(every) - set(true) - decoys) if ours else ""
-        row["spacing within 1"] = f"{sum(abs(e) <= 1 for e in errors)} of {len(errors)}" if ours else ""
+        called = verdicts.get(name)
+        row |= dict.fromkeys(VERDICT, "") if called is None else _verdict(called, true, decoys, every)
+        if called is not None:
+            errors = _spacing_errors(called, true, motifs, planted, stands_for)
+            row["spacing within 1"] = f"{sum(abs(e) <= 1 for e in errors)} of {len(errors)}"
         rows.append(row)
     return rows
+
+
+def _verdict(called: pd.DataFrame, true, decoys, every) -> dict[str, object]:
+    pairs = set(called.pair)
+    counts = len(pairs & set(true)), len(pairs & decoys), len(pairs & set(every) - set(true) - decoys), ""
+    return dict(zip(VERDICT, counts, strict=True))
 
 
 def _best(table: pd.DataFrame, column: str) -> dict[frozenset, float]:
@@ -235,11 +245,11 @@ def _sequences_at(pairs: pd.DataFrame) -> np.ndarray:
     return np.bincount(wide["at"], minlength=MAX_SPACING + 1)
 
 
-def _spacing_errors(table, true, motifs, planted, stands_for) -> list[int]:
+def _spacing_errors(called, true, motifs, planted, stands_for) -> list[int]:
     """Spacing found less spacing planted, between the matrices: what a motif lacks of its matrix belongs to the gap."""
     references = {f.name: f.reference.motif for f in planted.factors}
     errors = []
-    for row in table[table.cooperates == "yes"].itertuples():
+    for row in called.itertuples():
         if row.pair not in true:
             continue
         ends = [_beyond(references[stands_for[name]], motifs[name]) for name in (row.a, row.b)]

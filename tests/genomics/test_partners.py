@@ -24,22 +24,22 @@ def planted():
     return plant_library(20)
 
 
-def result(planted, motif: str, factor: str, needed: bool = True, cooperates: bool = False) -> Confirmed:
+def result(planted, motif: str, factor: str, needed: bool = True, paired: bool = False) -> Confirmed:
     reference = {f.name: f.reference for f in planted.factors}[factor]
     hit = Match(motif, reference.matrix_id, factor, reference.family, 1e-6, 1e-4, 1e-4, 0, 8, "+")
     present, lost = Enrichment(motif, 9, 10, 1, 10, 9.0, 1e-4, 1e-4), 1e-4 if needed else 0.9
     knockout = Knockout(motif, 50, 2.0, 0.1, lost, lost)
-    return Confirmed(Motif(motif, np.ones((8, 4))), ("all heads",), 50, present, present, knockout, (hit,), cooperates)
+    return Confirmed(Motif(motif, np.ones((8, 4))), ("all heads",), 50, present, present, knockout, (hit,), paired)
 
 
 @pytest.mark.parametrize(
-    ("needed", "tells", "cooperates", "confirmed"),
+    ("needed", "tells", "paired", "confirmed"),
     [(True, True, False, True), (True, False, False, False), (False, True, False, False), (False, False, True, True)],
 )
-def test_what_no_head_shows_must_tell_the_classes_apart_or_act_in_a_pair(planted, needed, tells, cooperates, confirmed):
-    seen = result(planted, "1-A", planted.factors[0].name, needed, cooperates)
+def test_what_no_head_shows_must_tell_the_classes_apart_or_act_in_a_pair(planted, needed, tells, paired, confirmed):
+    seen = result(planted, "1-A", planted.factors[0].name, needed, paired)
     enriched = Enrichment("1-A", 9, 10, 1, 10, 9.0, 1e-4, 1e-4 if tells else 0.9)
-    assert replace(seen, enriched=enriched).confirmed is (needed or cooperates)
+    assert replace(seen, enriched=enriched).confirmed is (needed or paired)
     assert replace(seen, enriched=enriched, sources=(NO_HEAD,)).confirmed is confirmed
 
 
@@ -72,9 +72,11 @@ def test_what_is_not_confirmed_stands_for_nothing(planted):
 def test_a_motif_that_is_needed_in_a_pair_alone_is_confirmed(planted):
     name = planted.factors[0].name
     assert not result(planted, "1", name, needed=False).confirmed
-    assert result(planted, "1", name, needed=False, cooperates=True).confirmed
+    assert result(planted, "1", name, needed=False, paired=True).confirmed
     found = cooperation(("1", "2", "yes", 7, 2.0), ("1", "3", "no", 7, 0.2))
     assert found.partners == {"1", "2"}
+    found.table.loc[1, "keeps a spacing"] = "yes"
+    assert found.partners == {"1", "2", "3"}
 
 
 def test_the_headline_counts_and_names():

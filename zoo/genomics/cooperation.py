@@ -56,8 +56,8 @@ class Cooperation:
 
     @property
     def partners(self) -> set[str]:
-        """The motifs that cooperate with any."""
-        return set(self.cooperating.a) | set(self.cooperating.b) if len(self.table) else set()
+        """The motifs that cooperate with any, or keep a spacing to it."""
+        return {name for some in (self.cooperating, self.spaced) if len(some) for name in (*some.a, *some.b)}
 
     @property
     def cooperating(self) -> pd.DataFrame:

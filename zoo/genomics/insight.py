@@ -102,7 +102,7 @@ def find(
     ]
     present_in = [(m, place) for m, place in zip(motifs, places, strict=True) if m.name in there]
     together = _cooperation(model, test, tested.letters, present_in, seed)
-    results = [replace(r, cooperates=r.motif.name in together.partners) for r in results]
+    results = [replace(r, paired=r.motif.name in together.partners) for r in results]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     elements = None
     if stranded:

@@ -59,7 +59,8 @@ def pair_headline(found: Cooperation, labels: dict[str, str]) -> str:
 def recovered_pairs(planted: Planted, results: Sequence[Confirmed], found: Cooperation) -> pd.DataFrame:
     """One row for each planted pair, the decoys included: what the model is said to make of it.
 
-    Of all motifs that may stand for a factor (`zoo.genomics.recovered`), those that interact most are taken.
+    Of all motifs that may stand for a factor (`zoo.genomics.recovered`), those that cooperate, else those that keep a
+    spacing, else those that interact most are taken.
     """
     motifs = {
         factor.name: {r.motif.name for r in results if r.confirmed and best_hit(factor.reference, r) is not None}
@@ -75,7 +76,8 @@ def recovered_pairs(planted: Planted, results: Sequence[Confirmed], found: Coope
                 "spacing": pair.spacing,
                 "both found": "yes" if motifs[pair.first] and motifs[pair.second] else "no",
                 "cooperates": "no" if seen is None else seen.cooperates,
-                "spacing found": None if seen is None else seen.spacing,
+                "keeps a spacing": "no" if seen is None else seen["keeps a spacing"],
+                "spacing found": None if seen is None else seen["spacing"],
                 "epistasis": float("nan") if seen is None else seen.epistasis,
             }
         )
@@ -86,4 +88,5 @@ def _strongest(table: pd.DataFrame, a: set[str], b: set[str]):
     if not len(table):
         return None
     mine = table[(table.a.isin(a) & table.b.isin(b)) | (table.a.isin(b) & table.b.isin(a))]
-    return next(mine.sort_values("epistasis", ascending=False).itertuples(), None)
+    best_first = mine.sort_values(["cooperates", "keeps a spacing", "epistasis"], ascending=False)
+    return next((row for _, row in best_first.iterrows()), None)
