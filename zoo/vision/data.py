@@ -22,6 +22,8 @@ from zoo.vision.planted import PlantedImages as Planted
 from zoo.vision.planted import plant_images
 from zoo.vision.split import NUM_FOLDS, split_items
 
+KEPT_PIXELS = 100_000_000  # of each part, 300 MB
+
 
 class ImageData(DomainData):
     """What the sources share.
@@ -78,7 +80,8 @@ class ImageData(DomainData):
             divided["train"] = divided["valid"] = divided["train"][::step][: self.first]
         augment = {"train": self.augment}
         return {
-            name: ImageSet(divided[name], found.classes, self.sizing, augment.get(name), found.bad) for name in PARTS
+            name: ImageSet(divided[name], found.classes, self.sizing, augment.get(name), found.bad, KEPT_PIXELS)
+            for name in PARTS
         }
 
     def train_dataloader(self) -> DataLoader:
