@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from zoo.domain.cards import Card, load_card
 from zoo.domain.data import PARTS, DomainData
 from zoo.domain.download import fetch, locate
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.vision.augment import Augment
 from zoo.vision.batch import ImageSet, Sizing, collate
 from zoo.vision.batching import TokenBatches, TokenLoader
@@ -71,7 +71,7 @@ class ImageData(DomainData):
     def parts(self) -> Mapping[str, ImageSet]:
         found = self.catalogue()
         if found.bad:
-            warnings.warn(found.told(), stacklevel=2)
+            warnings.warn(LeftOut(found.told(), found.told(None)), stacklevel=2)
         if len(found.classes) < 2:
             raise InputError(f"two classes are needed to tell apart, got {', '.join(found.classes) or 'none'}")
         divided = {name: list(items) for name, items in self.divided(found.items).items()}
