@@ -87,3 +87,15 @@ def test_the_splits_hold_what_upstream_says(name, sizes):
     card = load_card(name)
     folder: Path = real(card.mirror)
     assert {role: len(read_sequences(folder / path)) for role, path in card.splits.items()} == sizes
+
+
+def test_a_list_beside_the_card_is_pinned(tmp_path):
+    listed = load_card("clothing-small")
+    assert len(listed.files) == 620 and listed.files[0].url.startswith("https://raw.githubusercontent.com/")
+    for name in ("clothing-small.yaml", "clothing-small.csv"):
+        (tmp_path / name).write_bytes((cards.cards_dir() / name).read_bytes())
+    assert read_card(tmp_path / "clothing-small.yaml") == listed
+    with (tmp_path / "clothing-small.csv").open("a") as stream:
+        stream.write("more.jpg,more.jpg,1," + 64 * "0" + "\n")
+    with pytest.raises(InputError, match="not the list that the card names"):
+        read_card(tmp_path / "clothing-small.yaml")

@@ -60,6 +60,10 @@ def test_predict_and_explain_a_folder_of_odd_images(run, tmp_path, capsys):
         main(["predict", str(run), "--input", str(images), "--output", str(tmp_path / "p.csv"), "--embeddings"])
     told = "".join(str(w.message) for w in said)
     assert all(name in told for name in bad) and "5 of 11 images" in told
+    with pytest.raises(SystemExit):
+        main(["predict", str(run), "--input", str(images), "--output", str(tmp_path / "none.csv"), "--strict"])
+    listed = capsys.readouterr().err
+    assert all(name in listed for name in bad) and not (tmp_path / "none.csv").exists()
     table = pd.read_csv(tmp_path / "p.csv")
     assert len(table) == 6 and set(table["class"]) <= {"checks", "horizontal", "rings", "vertical"}
     np.testing.assert_allclose(table[["checks", "horizontal", "rings", "vertical"]].sum(1), 1, atol=1e-5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -94,8 +94,23 @@ class Backbone(nn.Module):
         return any(isinstance(module, Attend) and module.watcher is not None for module in self.modules())
 
 
+def equal_blocks(
+    depth: int,
+    dim: int,
+    attention: Callable[[], SelfAttention],
+    mlp: Callable[[], nn.Module],
+    norm: Literal["pre", "post"] = "pre",
+    dropout: float = 0.0,
+    drop_path: float = 0.0,
+    eps: float = 1e-5,
+) -> list[Block]:
+    """Stochastic depth rises linearly to `drop_path`."""
+    rates = [drop_path * i / max(1, depth - 1) for i in range(depth)]
+    return [Block(attention(), mlp(), dim, norm, dropout, rate, eps) for rate in rates]
+
+
 class UniformBackbone(Backbone):
-    """`depth` equal blocks: what `conf/backbone/*.yaml` builds. Stochastic depth rises linearly to `drop_path`.
+    """`depth` equal blocks: what `conf/backbone/*.yaml` builds.
 
     eps: of the norms; published weights want the one that they were trained with.
     """
@@ -116,18 +131,16 @@ class UniformBackbone(Backbone):
         checkpoint: bool = False,
         eps: float = 1e-5,
     ):
-        blocks = [
-            Block(
-                SelfAttention(dim, num_heads),
-                self.mlp(dim, mlp_ratio),
-                dim,
-                norm,
-                dropout,
-                drop_path * i / max(1, depth - 1),
-                eps,
-            )
-            for i in range(depth)
-        ]
+        blocks = equal_blocks(
+            depth,
+            dim,
+            lambda: SelfAttention(dim, num_heads),
+            lambda: self.mlp(dim, mlp_ratio),
+            norm,
+            dropout,
+            drop_path,
+            eps,
+        )
         super().__init__(blocks, dim, positions, num_prefix, checkpoint)
 
     @classmethod

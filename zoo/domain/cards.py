@@ -6,7 +6,9 @@ turns a card into a folder of verified files.
 
 from __future__ import annotations
 
+import csv
 import difflib
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,16 +83,28 @@ def read_card(path: Path) -> Card:
     """Reads and checks one card. Raises InputError naming the file and what is wrong with it."""
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-        fields["files"] = tuple(CardFile(**file) for file in fields["files"])
+        fields["files"] = _files(fields["files"], path.parent)
         fields["traps"] = tuple(fields.get("traps", ()))
         card = Card(**fields)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, TypeError, KeyError) as error:
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"The data set card {path} cannot be read: {reason}") from error
     mistake = _mistake(card, path.stem)
     if mistake:
         raise InputError(f"The data set card {path} is malformed: {mistake}")
     return card
+
+
+def _files(told: list[Mapping] | Mapping, folder: Path) -> tuple[CardFile, ...]:
+    """As the card lists them, or, where they are hundreds, a CSV beside it does (path, source, bytes, sha256), which
+    the card pins by a sha256 of its own; `url` is what their sources are relative to."""
+    if not isinstance(told, Mapping):
+        return tuple(CardFile(**file) for file in told)
+    raw = (folder / PurePosixPath(told["list"]).name).read_bytes()
+    if (actual := hashlib.sha256(raw).hexdigest()) != told["sha256"]:
+        raise ValueError(f"{told['list']} is not the list that the card names: its sha256 is {actual[:12]}...")
+    rows = csv.DictReader(raw.decode("utf-8").splitlines())
+    return tuple(CardFile(r["path"], told["url"] + r["source"], int(r["bytes"]), r["sha256"]) for r in rows)
 
 
 def _mistake(card: Card, stem: str) -> str | None:

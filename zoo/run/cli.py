@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +15,7 @@ from rich.progress import track
 
 from zoo.domain.cards import all_cards, load_card
 from zoo.domain.download import fetch, locate
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.domain.insight import Table
 from zoo.domain.module import DomainModule
 from zoo.run import console
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--input", type=Path, help="a file of the domain's kind")
     verb.add_argument("--reference", "--genome", "--structure", type=Path, help=REFERENCE)
     verb.add_argument("--output", type=Path, help="folder to write to (default: in the run folder)")
+    verb.add_argument("--strict", action="store_true", help="stop if anything in the input would be left out")
     verb.set_defaults(verb=explain)
 
     verb = verbs.add_parser("predict", help="a table of predictions for your own file")
@@ -77,11 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--reference", "--genome", "--structure", type=Path, help=REFERENCE)
     verb.add_argument("--output", type=Path, help="CSV to write (default: in the run folder)")
     verb.add_argument("--embeddings", action="store_true", help="write what the head reads, as .npy, too")
+    verb.add_argument("--strict", action="store_true", help="stop if anything in the input would be left out")
     verb.set_defaults(verb=predict)
 
     verb = verbs.add_parser("test", help="metrics with confidence intervals, of the test part or of your labelled file")
     verb.add_argument("run", nargs="+", help="of several, the mean; the test part is the first's")
     verb.add_argument("--input", type=Path)
+    verb.add_argument("--strict", action="store_true", help="stop if anything in the input would be left out")
     verb.set_defaults(verb=test)
 
     verb = verbs.add_parser("heads", help="what each attention head does: tables, likeness, a page to explore")
@@ -163,7 +169,8 @@ def test(arguments: argparse.Namespace) -> None:
         (first, model), *others = models.items()
         tables = score(model, data[first], dict(others))
     else:
-        tables = [_own_scores(list(models.values()), arguments.input)]
+        with _strictly(arguments.strict):
+            tables = [_own_scores(list(models.values()), arguments.input)]
     for table in tables:
         console.table(table.title, table.frame[[c for c in table.frame if "_diff" not in str(c)]])
 
@@ -222,9 +229,22 @@ def list_experiments(arguments: argparse.Namespace) -> None:
 
 
 def _opened(run: RunFolder, model, arguments: argparse.Namespace):
-    if arguments.reference is None:
-        return model.open_input(arguments.input)
-    return model.open_referring(arguments.input, arguments.reference, run.data())
+    with _strictly(arguments.strict):
+        if arguments.reference is None:
+            return model.open_input(arguments.input)
+        return model.open_referring(arguments.input, arguments.reference, run.data())
+
+
+@contextlib.contextmanager
+def _strictly(strict: bool) -> Iterator[None]:
+    """What would be left out of the input with a warning stops instead."""
+    with warnings.catch_warnings():
+        if strict:
+            warnings.simplefilter("error", LeftOut)
+        try:
+            yield
+        except LeftOut as found:
+            raise InputError(f"{found.everything}\nTake them out, or leave --strict away") from found
 
 
 def _on_device(model):

@@ -18,6 +18,8 @@ from timm.data.auto_augment import RandAugment, rand_augment_transform
 from timm.data.random_erasing import RandomErasing
 from torch import Tensor
 
+from zoo.vision.reading import Box
+
 
 @dataclass(frozen=True)
 class Augment:
@@ -56,8 +58,24 @@ class Augment:
         ordered = len(budgets) == 2 and 0 < budgets[0] <= budgets[1]
         return wrong + ([] if ordered else [f"budgets={list(budgets)}: expected the lowest and the highest factor"])
 
-    def picture(self, picture: Image.Image) -> Image.Image:
-        picture = self._cropped(picture)
+    @property
+    def enlarged(self) -> float:
+        """The largest budget of tokens over the least share of the area that it is for."""
+        return self.budgets[1] / self.crop
+
+    def part(self, width: int, height: int) -> Box:
+        """The crop: of random size, place and proportions; the proportions start from the image's own."""
+        if self.crop == 1 and self.stretch == 1:
+            return Box(0, 0, width, height)
+        area = random.uniform(self.crop, 1.0)
+        tilt = math.exp(random.uniform(-1, 1) * math.log(self.stretch) / 2)
+        wide = min(width, max(1, round(width * math.sqrt(area) * tilt)))
+        high = min(height, max(1, round(height * math.sqrt(area) / tilt)))
+        left, top = random.randint(0, width - wide), random.randint(0, height - high)
+        return Box(left, top, left + wide, top + high)
+
+    def changed(self, picture: Image.Image) -> Image.Image:
+        """Of the same size."""
         if random.random() < self.flip:
             picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         if random.random() < self.flip_vertical:
@@ -72,17 +90,6 @@ class Augment:
     def budget(self, budget: int, draw: random.Random) -> int:
         low, high = (math.log(f) for f in self.budgets)
         return max(1, round(budget * math.exp(draw.uniform(low, high))))
-
-    def _cropped(self, picture: Image.Image) -> Image.Image:
-        """Of random size, place and proportions; the proportions start from the image's own."""
-        if self.crop == 1 and self.stretch == 1:
-            return picture
-        area = random.uniform(self.crop, 1.0)
-        tilt = math.exp(random.uniform(-1, 1) * math.log(self.stretch) / 2)
-        width = min(picture.width, max(1, round(picture.width * math.sqrt(area) * tilt)))
-        height = min(picture.height, max(1, round(picture.height * math.sqrt(area) / tilt)))
-        left, top = random.randint(0, picture.width - width), random.randint(0, picture.height - height)
-        return picture.crop((left, top, left + width, top + height))
 
     @cached_property
     def _rand(self) -> RandAugment | None:

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from timm.layers import LayerScale
 from torch import Tensor, nn
 
-from zoo.attention import Backbone, Block, Mlp, Positions, SelfAttention
+from zoo.attention import Backbone, Mlp, Positions, SelfAttention
+from zoo.attention.backbone import equal_blocks
 
 
 class ScaledAttention(SelfAttention):
@@ -56,15 +57,15 @@ class VisionBackbone(Backbone):
         checkpoint: bool = False,
         eps: float = 1e-6,
     ):
-        blocks = []
-        for i in range(depth):
-            if layer_scale is None:
-                attention, mlp = SelfAttention(dim, num_heads), Mlp(dim, mlp_ratio)
-            else:
-                attention = ScaledAttention(dim, num_heads, layer_scale)
-                mlp = ScaledMlp(dim, mlp_ratio, layer_scale)
-            rate = drop_path * i / max(1, depth - 1)
-            blocks.append(Block(attention, mlp, dim, dropout=dropout, drop_path=rate, eps=eps))
+        blocks = equal_blocks(
+            depth,
+            dim,
+            lambda: _attention(dim, num_heads, layer_scale),
+            lambda: _mlp(dim, mlp_ratio, layer_scale),
+            dropout=dropout,
+            drop_path=drop_path,
+            eps=eps,
+        )
         super().__init__(blocks, dim, positions, checkpoint=checkpoint)
         for block in self.blocks:
             for layer in (block.attention.qkv, block.attention.out, block.mlp[0], block.mlp[2]):
@@ -75,3 +76,11 @@ class VisionBackbone(Backbone):
     def problems(cls, dim: int, num_heads: int, drop_path: float = 0.0, **arguments: object) -> list[str]:
         wrong = [] if dim % num_heads == 0 else [f"num_heads={num_heads} does not divide dim={dim}"]
         return wrong + ([] if 0 <= drop_path < 1 else [f"drop_path={drop_path} is a share, 0 to 1"])
+
+
+def _attention(dim: int, num_heads: int, layer_scale: float | None) -> SelfAttention:
+    return SelfAttention(dim, num_heads) if layer_scale is None else ScaledAttention(dim, num_heads, layer_scale)
+
+
+def _mlp(dim: int, ratio: float, layer_scale: float | None) -> Mlp:
+    return Mlp(dim, ratio) if layer_scale is None else ScaledMlp(dim, ratio, layer_scale)

@@ -16,11 +16,12 @@ from torch.utils.data import Dataset
 
 from zoo.vision.augment import Augment, drawn_from
 from zoo.vision.catalogue import Bad, Item
-from zoo.vision.reading import read_image
+from zoo.vision.kept import Kept, shrunk
+from zoo.vision.reading import Box, read_image
 from zoo.vision.resize import Scale, grid_of, resized, to_pixels
 
 UNKNOWN = -1  # label
-KEPT_PIXELS = 40_000_000  # of photographs, 120 MB
+PHOTOGRAPHS = 40_000_000  # of photographs, 120 MB
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,17 @@ class Sizing:
         wrong = [f"{name}={n} must be at least 1" for name, n in (("patch", patch), ("budget", budget)) if n < 1]
         return wrong + ([] if scale in ("fit", "native") else [f"scale={scale}: expected fit or native"])
 
+    def picture(self, picture: Image.Image, budget: int | None = None, part: Box | None = None) -> Image.Image:
+        """Of it, or of a part of it, whole patches."""
+        part = part or Box(0, 0, *picture.size)
+        grid = grid_of((part.height, part.width), self.patch, budget or self.budget, self.scale)
+        return resized(picture, grid, self.patch, part)
+
+    def values(self, picture: Image.Image) -> Float[Tensor, "3 H W"]:
+        return to_pixels(picture, self.mean, self.std)
+
     def pixels(self, picture: Image.Image, budget: int | None = None) -> Float[Tensor, "3 H W"]:
-        grid = grid_of(picture.size[::-1], self.patch, budget or self.budget, self.scale)
-        return to_pixels(resized(picture, grid, self.patch), self.mean, self.std)
+        return self.values(self.picture(picture, budget))
 
     def tokens(self, size: tuple[int, int], budget: int | None = None) -> int:
         """Patches of an image of `size` (height, width)."""
@@ -76,7 +85,7 @@ class Draw(NamedTuple):
 class ImageSet(Dataset):
     """The images of `items`, read when they are asked for: by number as they are, by `Draw` augmented.
 
-    bad: what was left out when the images were looked at.
+    bad: what was left out when the images were looked at. kept: pixels that stay in memory for the next epoch.
     """
 
     def __init__(
@@ -86,9 +95,11 @@ class ImageSet(Dataset):
         sizing: Sizing,
         augment: Augment | None = None,
         bad: Sequence[Bad] = (),
+        kept: int = 0,
     ):
         self.items, self.classes, self.sizing, self.augment = tuple(items), tuple(classes), sizing, augment
         self.bad = tuple(bad)
+        self._sources, self._ready = Kept(kept), Kept(kept)
         number = {name: i for i, name in enumerate(self.classes)}
         self.labels = [number.get(item.label, UNKNOWN) for item in self.items]
 
@@ -97,24 +108,38 @@ class ImageSet(Dataset):
 
     def picture(self, index: int) -> Image.Image:
         """As it was given, the right way up."""
-        item = self.items[index]
-        return item_picture(item)
+        return item_picture(self.items[index])
 
     def lengths(self) -> list[int]:
         """Patches of each image."""
         return [self.sizing.tokens(item.size) for item in self.items]
 
     def __getitem__(self, asked: int | Draw) -> Example:
-        index = asked.index if isinstance(asked, Draw) else asked
-        picture = self.picture(index)
-        size = (picture.height, picture.width)
-        if isinstance(asked, Draw) and self.augment is not None:
-            with drawn_from(asked.seed):
-                pixels = self.sizing.pixels(self.augment.picture(picture), asked.budget)
-                pixels = self.augment.erased(pixels)
+        if isinstance(asked, Draw):
+            index, pixels = asked.index, self._drawn(asked)
         else:
-            pixels = self.sizing.pixels(picture, asked.budget if isinstance(asked, Draw) else None)
-        return Example(pixels, self.labels[index], size, self.items[index].name)
+            index = asked
+            pixels = self.sizing.values(self._ready.picture(index, lambda: self.sizing.picture(self.picture(index))))
+        item = self.items[index]
+        return Example(pixels, self.labels[index], item.size, item.name)
+
+    def _drawn(self, draw: Draw) -> Float[Tensor, "3 H W"]:
+        """Cut out and resized first: what else is changed costs as little as the image is then large."""
+        picture = self._sources.picture(draw.index, lambda: self._source(draw.index))
+        if self.augment is None:
+            return self.sizing.pixels(picture, draw.budget)
+        with drawn_from(draw.seed):
+            part = self.augment.part(*picture.size)
+            small = self.augment.changed(self.sizing.picture(picture, draw.budget, part))
+            return self.augment.erased(self.sizing.values(small))
+
+    def _source(self, index: int) -> Image.Image:
+        """What crops are cut from: no larger than the smallest crop at the largest budget asks for. At native scale
+        size speaks, and nothing is shrunk."""
+        picture, sizing = self.picture(index), self.sizing
+        if sizing.scale == "native" or self.augment is None:
+            return picture
+        return shrunk(picture, sizing.budget * sizing.patch**2 * self.augment.enlarged)
 
 
 def item_picture(item: Item) -> Image.Image:
@@ -124,10 +149,10 @@ def item_picture(item: Item) -> Image.Image:
 
 
 def _photograph(path: Path) -> Image.Image:
-    """The last ones are kept, up to `KEPT_PIXELS` in all: many crops are cut from one."""
+    """The last ones are kept, up to `PHOTOGRAPHS` in all: many crops are cut from one."""
     if path not in _kept:
         _kept[path] = read_image(path)
-        while len(_kept) > 1 and sum(p.width * p.height for p in _kept.values()) > KEPT_PIXELS:
+        while len(_kept) > 1 and sum(p.width * p.height for p in _kept.values()) > PHOTOGRAPHS:
             _kept.popitem(last=False)
     _kept.move_to_end(path)
     return _kept[path]

@@ -20,7 +20,7 @@ from zoo.domain.errors import InputError
 from zoo.vision.reading import SMALLEST_BOX, SUFFIXES, BadImage, Box, look_at
 
 BOX_COLUMNS = ("xmin", "ymin", "xmax", "ymax")
-NAMED = 20  # bad files in one message
+NAMED = 20  # bad files in a warning
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Catalogue:
     def classes(self) -> tuple[str, ...]:
         return tuple(sorted({item.label for item in self.items if item.label is not None}))
 
-    def told(self) -> str:
-        """The bad ones in a few lines; empty if there are none."""
+    def told(self, named: int | None = NAMED) -> str:
+        """So many of the bad ones, or all, a line each; empty if there are none."""
         if not self.bad:
             return ""
-        lines = [f"  {bad.name}: {bad.reason}" for bad in self.bad[:NAMED]]
-        more = [f"  and {len(self.bad) - NAMED} more"] if len(self.bad) > NAMED else []
+        lines = [f"  {bad.name}: {bad.reason}" for bad in self.bad[:named]]
+        more = [f"  and {len(self.bad) - len(lines)} more"] if len(self.bad) > len(lines) else []
         count = f"{len(self.bad)} of {len(self.bad) + len(self.items)} images cannot be used:"
         return "\n".join([count, *lines, *more])
 
@@ -85,7 +85,7 @@ def looked_at(items: Iterable[Item], strict: bool = False) -> Catalogue:
             good.append(replace(item, size=found if item.box is None else (item.box.height, item.box.width)))
     catalogue = Catalogue(tuple(good), tuple(bad))
     if strict and bad:
-        raise InputError(f"{catalogue.told()}\nTake them out, or leave strict=true away to go on without them")
+        raise InputError(f"{catalogue.told(None)}\nTake them out, or leave strict=true away to go on without them")
     return catalogue
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from zoo.domain.cards import Card, load_card
 from zoo.domain.data import PARTS, DomainData
 from zoo.domain.download import fetch, locate
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.vision.augment import Augment
 from zoo.vision.batch import ImageSet, Sizing, collate
 from zoo.vision.batching import TokenBatches, TokenLoader
@@ -21,6 +21,8 @@ from zoo.vision.catalogue import Catalogue, Item, looked_at, read_items, voc_ite
 from zoo.vision.planted import PlantedImages as Planted
 from zoo.vision.planted import plant_images
 from zoo.vision.split import NUM_FOLDS, split_items
+
+KEPT_PIXELS = 100_000_000  # of each part, 300 MB
 
 
 class ImageData(DomainData):
@@ -69,7 +71,7 @@ class ImageData(DomainData):
     def parts(self) -> Mapping[str, ImageSet]:
         found = self.catalogue()
         if found.bad:
-            warnings.warn(found.told(), stacklevel=2)
+            warnings.warn(LeftOut(found.told(), found.told(None)), stacklevel=2)
         if len(found.classes) < 2:
             raise InputError(f"two classes are needed to tell apart, got {', '.join(found.classes) or 'none'}")
         divided = {name: list(items) for name, items in self.divided(found.items).items()}
@@ -78,7 +80,8 @@ class ImageData(DomainData):
             divided["train"] = divided["valid"] = divided["train"][::step][: self.first]
         augment = {"train": self.augment}
         return {
-            name: ImageSet(divided[name], found.classes, self.sizing, augment.get(name), found.bad) for name in PARTS
+            name: ImageSet(divided[name], found.classes, self.sizing, augment.get(name), found.bad, KEPT_PIXELS)
+            for name in PARTS
         }
 
     def train_dataloader(self) -> DataLoader:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch.utils.data import DataLoader
 
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.vision.batch import ImageSet, Sizing, collate
 from zoo.vision.catalogue import looked_at, read_items
 
@@ -20,7 +20,7 @@ def input_loader(path: Path, sizing: Sizing, classes: Sequence[str], labelled: b
     if labels are asked for and are unknown to the model."""
     found = looked_at(read_items(path, labelled=True if labelled else None))
     if found.bad:
-        warnings.warn(found.told(), stacklevel=2)
+        warnings.warn(LeftOut(found.told(), found.told(None)), stacklevel=2)
     if not found.items:
         raise InputError(f"{path}: none of its images can be used")
     strangers = sorted(set(found.classes) - set(classes))
