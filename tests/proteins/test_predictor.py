@@ -159,7 +159,7 @@ def test_noise_and_dropped_maps_are_of_training_alone(family):
     batch = collate([FamilySet([family], QUICK)[0]])
     model = predictor(noise=1.0, drop=0.5)
     assert torch.equal(model(batch), model(batch))
-    seen = model.train()._augmented(batch.features)
+    seen = model.train().features(batch)
     torch.testing.assert_close(seen[:, len(COUPLINGS) :], batch.features[:, len(COUPLINGS) :])
     assert torch.allclose(seen, seen.mT, atol=1e-5) and not torch.equal(seen, batch.features)
 

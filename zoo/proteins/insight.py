@@ -65,13 +65,16 @@ def explain(model: ContactPredictor, data: pl.LightningDataModule | DataLoader) 
     return told(seen, [families.couplings(i) for i in range(len(seen))])
 
 
-def told(seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps] = ()) -> Insight:
-    """Maps that are made -> tables, figures and files. found: with the heads of each family's own attention."""
+def told(
+    seen: list[tuple[Example, np.ndarray]], found: Sequence[CouplingMaps] = (), most: int | None = None
+) -> Insight:
+    """Maps that are made -> tables, figures and files. found: with the heads of each family's own attention. most: how
+    many get files of their own; the tables count all."""
     figures: list[Figure] = []
     tables: list[Table] = []
     files: dict[str, str | bytes] = {}
     scores: dict[str, float] = {}
-    for example, probability in seen:
+    for example, probability in seen[:most]:
         letters = query_letters(example.alignment)
         files[f"{example.name}.rr"] = casp_rr(probability, letters, example.name)
         pairs = ranked_pairs(probability, letters, example.alignment.kept, example.native)

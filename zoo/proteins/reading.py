@@ -51,6 +51,17 @@ def read_alignment(path: str | Path) -> Alignment:
     return Alignment.of(tuple(names), codes)
 
 
+def read_sequences(path: str | Path) -> list[tuple[str, str]]:
+    """(name, letters) of each sequence in a file, aligned or not, in capitals; the name is the first word. Raises
+    InputError, in one sentence, if it cannot be of proteins."""
+    names, texts = _records(read_text(path), path)
+    names = [name.split()[0] if name.split() else f"sequence_{i + 1}" for i, name in enumerate(names)]
+    texts = [text.upper() for text in texts]
+    for name, text in zip(names, texts, strict=True):
+        _check(encode(text)[None], [name], [text], path)
+    return list(zip(names, texts, strict=True))
+
+
 def _records(text: str, path: str | Path) -> tuple[list[str], list[str]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:

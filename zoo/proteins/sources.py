@@ -8,17 +8,18 @@ from torch.utils.data import DataLoader
 
 from zoo.domain.errors import InputError
 from zoo.proteins.alignment import Alignment, without_gappy
-from zoo.proteins.alphabet import GAP
+from zoo.proteins.alphabet import GAP, encode
 from zoo.proteins.batch import LEAST_SEPARATION, Example, FamilySet, collate, with_structure
 from zoo.proteins.contacts import Native, native
 from zoo.proteins.family_attention import FamilySettings
 from zoo.proteins.mapping import place_of_columns
-from zoo.proteins.reading import read_alignment
+from zoo.proteins.reading import read_alignment, read_sequences
 from zoo.proteins.structure import read_chain, read_chains
 from zoo.proteins.weights import effective_depth
 
 STRUCTURES = (".pdb", ".cif", ".ent", ".mmcif")
 COVERAGE = 0.5  # of the columns, by each sequence
+MOST_RESIDUES = 1000  # of one sequence: its map of pairs grows with the square
 LEAST_DEPTH = 1.5  # Meff: one sequence says nothing of pairs
 
 
@@ -67,6 +68,30 @@ def _native(alignment: Alignment, path: Path) -> Native:
         except InputError as error:
             mistakes.append(str(error))
     raise InputError(mistakes[0])
+
+
+def own_sequences(path: Path, labelled: bool = False) -> list[Example]:
+    """The sequences of a FASTA file, each by itself; aligned ones lose their gaps. Raises InputError."""
+    if labelled:
+        raise InputError(f"{path} has no structure to score against: use zoo explain with --structure")
+    found = []
+    for name, letters in read_sequences(Path(path).expanduser()):
+        codes = encode(letters)
+        codes = codes[codes != GAP]
+        if not LEAST_SEPARATION < len(codes) <= MOST_RESIDUES:
+            raise InputError(
+                f"{path}: '{name[:40]}' has {len(codes):,} residues; a sequence must have {LEAST_SEPARATION + 1} to "
+                f"{MOST_RESIDUES:,}"
+            )
+        found.append(Example(name, Alignment.of((name,), codes[None]), None))
+    return found
+
+
+def with_native(examples: list[Example], path: Path, structure: Path) -> list[Example]:
+    """The one example with what a structure says of it. Raises InputError."""
+    if len(examples) != 1:
+        raise InputError(f"{path} holds {len(examples)} sequences; a structure is of one: give a file of one sequence")
+    return [examples[0]._replace(native=_native(examples[0].alignment, structure))]
 
 
 def input_loader(
