@@ -11,7 +11,8 @@ from sklearn.metrics import mutual_info_score
 
 from zoo.attention import FullMap, SelfExcluding, observe
 from zoo.domain.errors import InputError
-from zoo.proteins.alphabet import GAP
+from zoo.proteins.alphabet import GAP, LETTERS
+from zoo.proteins.chemistry import LIKENESSES, SCALES, composition, likeness_maps
 from zoo.proteins.couplings import apc, contact_scores, strength, zero_sum
 from zoo.proteins.family_attention import (
     FamilyAttention,
@@ -263,3 +264,19 @@ def test_a_head_tells_where_it_looks(planted):
 def test_a_wrong_plan_is_one_sentence(wrong, complaint):
     with pytest.raises(InputError, match=complaint):
         plant(**wrong)
+
+
+def test_likeness_says_what_two_columns_look_for():
+    """Columns 0 and 1 hold opposite charges together, 0 and 2 the same."""
+    charge = np.zeros((3, 21, 3, 21))
+    between = np.pad(np.outer(SCALES["charge"], SCALES["charge"]), ((0, 1), (0, 1)))
+    charge[0, :, 1], charge[1, :, 0], charge[0, :, 2], charge[2, :, 0] = -between, -between, between, between
+    maps = likeness_maps(charge)
+    signs = maps[LIKENESSES.index(("charge", "charge"))]
+    assert signs[0, 1] < 0 < signs[0, 2] and signs[1, 2] == 0
+    np.testing.assert_allclose(maps, maps.transpose(0, 2, 1), atol=1e-12)
+    assert np.abs(maps[LIKENESSES.index(("charge", "charge"))]).max() > 3 * np.abs(np.delete(maps, 2, 0)).max()
+    single = np.zeros((2, 21))
+    single[0, LETTERS.index("K")], single[1, LETTERS.index("G")] = 1, 1
+    found = composition(single)
+    assert found[0, 4] == SCALES["charge"][LETTERS.index("K")] and found[:, 5].tolist() == [0, 1]

@@ -272,7 +272,8 @@ def test_sequences_that_are_all_alike_are_refused(tmp_path):
 def test_a_head_that_looks_everywhere_says_nothing():
     flat = (1 - np.eye(9)) / 8
     sharp = np.roll(np.eye(9), 1, axis=1)
-    found = CouplingMaps({}, np.zeros((9, 21)), 5.0, np.stack([flat, sharp, sharp]), np.array([3.0, 1.0, 2.0]))
+    heads = np.stack([flat, sharp, sharp]), np.array([3.0, 1.0, 2.0])
+    found = CouplingMaps({}, np.zeros((9, 21)), 5.0, np.zeros((0, 9, 9)), *heads)
     said = loudness(found)
     assert said[0] == pytest.approx(0) and said[2] == pytest.approx(2 * said[1])
     assert said[1] == pytest.approx(np.sqrt(9 * ((7 / 8) ** 2 + 7 / 8**2)))

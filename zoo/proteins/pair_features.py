@@ -14,25 +14,32 @@ import numpy as np
 from jaxtyping import Float
 
 from zoo.domain.download import cache_dir
-from zoo.proteins.alignment import Alignment
+from zoo.proteins.alignment import Alignment, subsample
 from zoo.proteins.alphabet import GAP
+from zoo.proteins.chemistry import COMPOSITION, LIKENESSES, composition, likeness_maps
+from zoo.proteins.couplings import contact_scores
 from zoo.proteins.family_attention import FamilyMaps, FamilySettings, family_maps, train_family_attention
 from zoo.proteins.frequencies import frequencies
-from zoo.proteins.meanfield import information_scores, meanfield_scores
+from zoo.proteins.meanfield import information_scores, meanfield_couplings
+from zoo.proteins.potts import potts_couplings
 from zoo.proteins.weights import sequence_weights
 
-COUPLINGS = ("mean field", "mutual information", "family attention", "mean attention", "strongest head")
+COUPLINGS = ("mean field", "mutual information", "family attention", "mean attention", "strongest head", "Potts")
 PLAIN = (
     "separation", "6 apart", "12 apart", "24 apart", "both conserved", "one conserved", "gaps", "Meff", "length",
 )  # fmt: skip
-FEATURES = COUPLINGS + PLAIN
+LIKE = tuple(f"{s} by {t}" for s, t in LIKENESSES)
+COLUMNS = tuple(f"{kind} of {name}" for name in COMPOSITION for kind in ("mean", "product"))
+FEATURES = COUPLINGS + PLAIN + LIKE + COLUMNS
 NEAR = 6  # columns
-FORMAT = 3  # of the cached maps; raise it where they change
+FORMAT = 4  # of the cached maps; raise it where they change
 
 
 @dataclass(frozen=True, eq=False)
 class CouplingMaps:
     """maps: name -> [L, L], unscaled, each with APC. single: frequencies in each column. effective_depth: Meff.
+
+    likeness: what columns look for in each other (`zoo.proteins.chemistry`), by the mean-field couplings.
 
     attention, gain: the heads of the family attention, and how much each says.
     """
@@ -40,6 +47,7 @@ class CouplingMaps:
     maps: Mapping[str, Float[np.ndarray, "L L"]]
     single: Float[np.ndarray, "L q"]
     effective_depth: float
+    likeness: Float[np.ndarray, "M L L"]
     attention: Float[np.ndarray, "H L L"]
     gain: Float[np.ndarray, " H"]
 
@@ -55,13 +63,14 @@ def coupling_maps(
     if path.is_file():
         with np.load(path) as kept:
             maps = dict(zip(COUPLINGS, kept["maps"].astype(float), strict=True))
-            heads = kept["attention"].astype(float), kept["gain"]
+            heads = kept["likeness"].astype(float), kept["attention"].astype(float), kept["gain"]
             return CouplingMaps(maps, kept["single"], float(kept["depth"]), *heads)
     made = _made(alignment, settings, family)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial.npz")
     stacked = np.stack([made.maps[name] for name in COUPLINGS]).astype(np.float32)
     heads = {"attention": made.attention.astype(np.float16), "gain": made.gain}
+    heads["likeness"] = made.likeness.astype(np.float32)
     np.savez_compressed(partial, maps=stacked, single=made.single, depth=made.effective_depth, **heads)
     partial.replace(path)
     return made
@@ -71,15 +80,24 @@ def _made(alignment: Alignment, settings: FamilySettings, family: FamilyMaps | N
     weights = sequence_weights(alignment.codes)
     counted = frequencies(alignment.codes, weights)
     family = family or family_maps(train_family_attention(alignment.codes, weights, settings))
+    mean_field = meanfield_couplings(counted)
     found = (
-        meanfield_scores(counted),
+        contact_scores(mean_field),
         information_scores(counted),
         family.scores,
         family.mean_attention,
         family.head_scores().max(0),
+        _potts_scores(alignment, settings.most),
     )
     maps = dict(zip(COUPLINGS, found, strict=True))
-    return CouplingMaps(maps, counted.single, float(weights.sum()), family.attention, family.gain)
+    like = likeness_maps(mean_field)
+    return CouplingMaps(maps, counted.single, float(weights.sum()), like, family.attention, family.gain)
+
+
+def _potts_scores(alignment: Alignment, most: int) -> Float[np.ndarray, "L L"]:
+    """Of `most` sequences: more take minutes and change little."""
+    codes = subsample(alignment, most).codes
+    return contact_scores(potts_couplings(codes, sequence_weights(codes)))
 
 
 def pair_features(found: CouplingMaps) -> Float[np.ndarray, "C L L"]:
@@ -101,7 +119,11 @@ def pair_features(found: CouplingMaps) -> Float[np.ndarray, "C L L"]:
         wide * np.log10(found.effective_depth / 1000),
         wide * np.log2(length / 80),
     )
-    return np.stack([*scaled, *plain]).astype(np.float32)
+    like = [standardised(one) for one in found.likeness]
+    columns = []
+    for value in composition(found.single).T:
+        columns += [(value[:, None] + value[None, :]) / 2, value[:, None] * value[None, :]]
+    return np.stack([*scaled, *plain, *like, *columns]).astype(np.float32)
 
 
 def standardised(score: Float[np.ndarray, "L L"]) -> Float[np.ndarray, "L L"]:

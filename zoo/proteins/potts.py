@@ -43,6 +43,8 @@ def check_length(length: int) -> None:
         )
 
 
+@torch.inference_mode(False)  # whoever asks may be predicting
+@torch.enable_grad()
 def potts_couplings(
     codes: UInt8[np.ndarray, "N L"], weights: Float[np.ndarray, " N"], settings: PottsSettings | None = None
 ) -> Float[np.ndarray, "L q L q"]:
