@@ -5,11 +5,14 @@
 
 No factor is commoner in one class, nor is any pair of factors; ten pairs make a positive at their own spacing. The test
 part of each run's data is scored, by what `zoo explain` finds (`zoo.genomics.insight.find`). Raw attention and random
-windows are clustered as attention x gradient is, but in one search and untested.
+windows are clustered as attention x gradient is, but in one search and untested. It can be stopped and goes on with the
+same command; what is kept is of the code as it was, so delete `benchmarks/results/.planted_library` after a change.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,7 +21,7 @@ import pandas as pd
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from benchmarks.results import Report, options
+from benchmarks.results import FOLDER, Report, options
 from zoo.genomics.attribution import attention_evidence, best_windows, coverage, logits, mutagenesis
 from zoo.genomics.by_head import NO_HEAD
 from zoo.genomics.cooperation import REACH
@@ -52,11 +55,22 @@ def main() -> None:
     arguments = parser.parse_args()
     runs, arguments.runs = arguments.runs, [run.name for run in arguments.runs]
     report = Report("planted_library", arguments)
-    scored = [score(run) for run in runs]
+    scored = [kept(run) for run in runs]
     for title in scored[0]:
         rows = pd.concat([pd.DataFrame(s[title]).assign(run=run.name) for s, run in zip(scored, runs, strict=True)])
         report.table(title, rows.to_dict("records"))
     report.write()
+
+
+def kept(path: Path) -> dict[str, list[dict]]:
+    """The score, made once for each checkpoint: a benchmark that was stopped goes on with the same command."""
+    weights = hashlib.sha256((path / "checkpoints" / "best.ckpt").read_bytes()).hexdigest()[:24]
+    file = FOLDER / ".planted_library" / f"{weights}.json"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = json.dumps(score(path), default=float)
+        file.write_text(made)
+    return json.loads(file.read_text())
 
 
 def score(path: Path) -> dict[str, list[dict]]:
