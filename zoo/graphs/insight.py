@@ -196,7 +196,10 @@ def _figures(scenarios: Scenarios, found: Influence, target: int, heads: np.ndar
     graph = scenarios.graph
     mean = np.einsum("lh,lhe->e", found.parts, found.weights)
     drawn = pictures.draw_graph(graph, mean, found.gradient[target, :, 0], target)
-    figures = [Figure("graph", "The graph", drawn, f"{GRAPH_SAYS} The ringed agent is {graph.names[target]}.")]
+    says = f"{GRAPH_SAYS} The ringed agent is {graph.names[target]}."
+    if len(graph.supplier) > pictures.DRAWN:
+        says += f" Of {len(graph.supplier)} links the {pictures.DRAWN} with the most attention are drawn."
+    figures = [Figure("graph", "The graph", drawn, says)]
     if len(graph.relations) > 1:
         figures.append(Figure("heads", "Heads and relations", pictures.draw_heads(heads, graph.relations)))
     if scenarios.law == "prices":

@@ -19,7 +19,7 @@ from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
 from zoo.graphs.baselines import simple_answers
 from zoo.graphs.batch import Batch
-from zoo.graphs.encoder import GraphEncoder
+from zoo.graphs.encoder import AgentEmbedding, GraphEncoder
 from zoo.graphs.encodings import ENCODINGS, Encoding, Standing
 from zoo.graphs.insight import explain
 from zoo.graphs.readout import READOUTS, Asked, answered_by
@@ -51,7 +51,7 @@ class PropagationModel(DomainModule):
         self.features, self.relations, self.purity = tuple(features), tuple(relations), purity
         self.standing = Standing(encodings, len(self.relations))
         width = len(self.features) + self.standing.width
-        self.encoder = GraphEncoder(backbone, width, len(self.relations), binding)
+        self.encoder = GraphEncoder(backbone, AgentEmbedding(width, backbone.dim), len(self.relations), binding)
         self.asked, self.head = asked, READOUTS[asked](backbone.dim, len(self.relations))
 
     @classmethod
