@@ -1,9 +1,9 @@
 """What is known on the evening before: the last days of every signal, its past, and the calendar.
 
-A forecast of day t at horizon h looks at days up to t - h, so h = 1 is one step ahead. Signals are logarithms, less
-that of their mean over the window, their level: one set of weights serves large and small series, and a season in which
-all is half as much looks like any other. The levels stand beside, and what each signal did over all days known: no
-agent needs weights of its own, so a model can be asked about agents that it never saw.
+A forecast of day t at horizon h looks at days up to t - h, so h = 1 is one step ahead. Signals are logarithms,
+standardised by all days of the agent known so far: one set of weights serves large and small series. What each signal
+did over all days stands beside, against its mean over the window, its level: no agent needs weights of its own, so a
+model can be asked about agents that it never saw.
 
 Axes: S days to forecast, n agents, F inputs, D days of the window, T days known, C signals, K simple forecasts.
 """
@@ -33,7 +33,8 @@ SIMPLE = (
     "4-week mean x weekday's share",
 )
 LEAST_LEVEL = 1.0  # units
-SPREAD = 3.0  # of logarithms of daily sales within a window, about
+SPREAD = 3.0  # of logarithms of daily sales, about
+LEAST_SPREAD = 0.3  # of an agent's, so that one that never sells is not divided by nothing
 
 
 class Windows(NamedTuple):
@@ -85,13 +86,16 @@ class WindowSet(Dataset):
         end = day - self.horizon + 1
         window = values[end - self.window : end].astype(np.float32)  # [D, n, C]
         levels = np.maximum(window.mean(0), LEAST_LEVEL)
-        recent = (np.log1p(window) - np.log1p(levels)) / SPREAD
+        known_logs = np.log1p(values[:end])
+        usual, spread = known_logs.mean(0), known_logs.std(0) + LEAST_SPREAD
+        recent = (np.log1p(window) - usual) / spread
         calendar = np.zeros((values.shape[1], 7), dtype=np.float32)
         calendar[:, (self.series.dates[0].day_of_week + day) % 7] = 1
         same = np.arange(end) % 7 == day % 7
         past = _past(values[:end], same, np.log1p(levels))
         inputs = np.concatenate(
-            [recent.transpose(1, 2, 0).reshape(len(calendar), -1), np.log1p(levels) / 8, past, calendar], 1
+            [recent.transpose(1, 2, 0).reshape(len(calendar), -1), (np.log1p(levels) - usual) / spread, past, calendar],
+            1,
         )
         level = levels[:, 0]
         simple = _simple(values[:end, :, 0], same_weekday(values[..., 0], day, self.horizon), same) / level[:, None]
