@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from zoo.graphs.graph import SupplyGraph, build_graph
 from zoo.graphs.leontief import hop_distance
 
-Encoding = Literal["degree", "random walk", "laplacian"]
-ENCODINGS = ("degree", "random walk", "laplacian")
+Encoding = Literal["degree", "random_walk", "laplacian"]
+ENCODINGS = ("degree", "random_walk", "laplacian")
 FARTHEST = 4  # hops that are told apart
 DISTANCES = (*(f"{k + 1} hop{'s' if k else ''}" for k in range(FARTHEST)), "farther")
 
@@ -42,7 +42,7 @@ class Standing(nn.Module):
         return torch.cat([torch.cat([self._of(kind, graph) for kind in self.kinds], 1) for graph in graphs])
 
     def _of(self, kind: Encoding, graph: SupplyGraph) -> Float[Tensor, "n k"]:
-        found = {"degree": degrees, "random walk": random_walk, "laplacian": laplacian}[kind](graph)
+        found = {"degree": degrees, "random_walk": random_walk, "laplacian": laplacian}[kind](graph)
         values = torch.from_numpy(found).float()
         if kind == "laplacian" and self.training:
             values = values * (torch.randint(0, 2, (values.shape[1],)) * 2 - 1)
