@@ -12,11 +12,13 @@ from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
 from zoo.graphs.graph import SupplyGraph
 
 LABELLED = 45  # agents; names of more would cover each other
+EVENLY = 150  # agents; laying out by distance takes n^2
 DRAWN = 150  # links, those with the most attention; more would be a ball of wool
 
 
 def layout(graph: SupplyGraph) -> Float[np.ndarray, "n 2"]:
-    """Suppliers left of buyers where there is no circle; else by springs."""
+    """Suppliers left of buyers where there is no circle; else by distance (Kamada & Kawai 1989), or by springs if there
+    are too many."""
     net = nx.DiGraph()
     net.add_nodes_from(range(len(graph)))
     net.add_edges_from(zip(graph.supplier.tolist(), graph.buyer.tolist(), strict=True))
@@ -26,7 +28,7 @@ def layout(graph: SupplyGraph) -> Float[np.ndarray, "n 2"]:
             for row, agent in enumerate(tier):
                 place[agent] = column, (row + 0.5 + 0.25 * (column % 2)) / (len(tier) + 0.5)
         return place
-    spots = nx.spring_layout(net, seed=0)
+    spots = nx.kamada_kawai_layout(net.to_undirected()) if len(graph) <= EVENLY else nx.spring_layout(net, seed=0)
     return np.array([spots[i] for i in range(len(graph))])
 
 
@@ -38,7 +40,8 @@ def draw_graph(
 ) -> bytes:
     """The strongest links, as wide as their attention; agents as dark as their effect on `target`, which is ringed."""
     place = layout(graph)
-    height = max(3.2, 0.42 * np.unique(place[:, 0], return_counts=True)[1].max()) if len(graph) <= LABELLED else 6.5
+    tallest = np.unique(place[:, 0], return_counts=True)[1].max()
+    height = max(3.2, 0.42 * tallest) if tallest > 1 and len(graph) <= LABELLED else 6.5
     figure, axes = plt.subplots(figsize=(9.5, height), layout="constrained")
     strength = attention / max(attention.max(initial=0), 1e-12)
     for e in np.argsort(strength)[-DRAWN:]:
