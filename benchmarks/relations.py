@@ -5,8 +5,8 @@
 Planted firms whose kinds of relation carry shocks of their own, one layer, unseen graphs and shocks. With learned gates
 R2 cannot exceed min(H, R) / R: a head that listens to two kinds mixes in the shocks of the other. Purity: share of a
 head's attention between agents that goes along its strongest relation, mean over heads; "kinds": how many relations are
-some head's strongest. The regulariser's weight is the first value that was tried; it is too
-weak.
+some head's strongest. Learning rate 2e-3: at 4e-3 masked heads end in a local minimum (R2 .72 to .74, seeds 0 to 2),
+where some answer a shock of -3 three times as strongly as one of +3.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SETTINGS = [
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
     report = Report("relations", arguments)
     found = [one(*setting, seed, arguments.epochs) for seed in arguments.seeds for setting in SETTINGS]
@@ -44,7 +44,7 @@ def main() -> None:
 
 def one(heads: int, binding: str, weight: float, seed: int, epochs: int) -> tuple[dict, np.ndarray]:
     data = PlantedChains(kind="firms", seed=seed)
-    model = trained(data, 1, heads, dim=48, epochs=epochs, seed=seed, binding=binding, purity=weight)
+    model = trained(data, 1, heads, dim=48, epochs=epochs, seed=seed, lr=2e-3, binding=binding, purity=weight)
     test = data.part("test").scenarios
     gates = model.encoder.relation_heads.gates.detach()
     mass = sum(

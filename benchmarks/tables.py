@@ -11,8 +11,6 @@ by the number of hops. In these tables nearly everyone buys from everyone, so ne
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -28,7 +26,7 @@ from zoo.graphs.leontief import total_requirements, within_hops
 from zoo.graphs.planted import ECONOMY, price_scenarios
 from zoo.graphs.what_if import Disruption, per_hop, respond, what_if
 
-BEA = "Summary_{}_2017_PRO_AfterRedef_17sch.csv", "Summary_{}_2017_AfterRedef_17sch.csv"
+USE, MAKE = "Summary_Use_2017_PRO_AfterRedef_17sch.csv", "Summary_Make_2017_AfterRedef_17sch.csv"
 
 
 def main() -> None:
@@ -36,10 +34,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--bea", type=Path, help="folder of BEA's tables as CSV")
     arguments = parser.parse_args()
     report = Report("tables", arguments)
-    graphs = {name: with_relations(g, ECONOMY) for name, g in real_tables(arguments.bea).items()}
+    graphs = {name: with_relations(g, ECONOMY) for name, g in real_tables().items()}
     rows, hops = [], []
     for seed in arguments.seeds:
         data = PlantedChains(kind="economy", num_graphs=60, held_out=1, seed=seed)
@@ -53,10 +50,12 @@ def main() -> None:
     report.write()
 
 
-def real_tables(bea: Path | None) -> dict[str, SupplyGraph]:
+def real_tables() -> dict[str, SupplyGraph]:
+    """Those that are here (ZOO_DATA). BEA's come as .rda; they are read once they lie beside it as CSV (pyreadr)."""
     found = {}
-    if bea is not None:
-        found["BEA 2017"] = cost_shares(read_bea(bea / BEA[0].format("Use"), bea / BEA[1].format("Make")))
+    bea = locate(load_card("bea-summary-2017"))
+    if bea is not None and (bea / USE).exists():
+        found["BEA 2017"] = cost_shares(read_bea(bea / USE, bea / MAKE))
     for name in ("usa", "deu"):
         folder = locate(load_card(f"wiod-niot-{name}"))
         if folder is not None:

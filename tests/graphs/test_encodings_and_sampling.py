@@ -9,7 +9,9 @@ import torch
 from zoo.attention import UniformBackbone
 from zoo.domain.errors import InputError
 from zoo.domain.optim import AdamW
-from zoo.graphs.encodings import all_see_all, degrees, laplacian, random_walk
+from zoo.graphs.batch import collate
+from zoo.graphs.data import PlantedChains
+from zoo.graphs.encodings import DISTANCES, ENCODINGS, Standing, all_see_all, degrees, laplacian, random_walk
 from zoo.graphs.graph import build_graph
 from zoo.graphs.model import PropagationModel
 from zoo.graphs.planted import plant_firms, shuffled
@@ -42,11 +44,44 @@ def test_all_see_all_by_distance():
     np.testing.assert_allclose(found.matrix(1)[2], [1 / 3, 0, 0, 0])
     np.testing.assert_allclose(found.matrix(2)[2], [0, 0, 0, 1 / 3])
 
+    np.testing.assert_allclose(found.matrix(0)[1], [0.5 / 3, 0, 0, 0])
 
-def model() -> PropagationModel:
+
+def model(**settings) -> PropagationModel:
     torch.manual_seed(0)
     kinds = ("materials", "services", "energy")
-    return PropagationModel(UniformBackbone(12, 2, 2), AdamW(), ["shock"], kinds).eval()
+    return PropagationModel(UniformBackbone(12, 2, 2), AdamW(), ["shock"], kinds, **settings).eval()
+
+
+def test_what_is_encoded_reaches_the_model_and_signs_are_drawn_in_training_alone():
+    graphs = (plant_firms(12, seed=0), plant_firms(15, seed=1))
+    told = Standing(ENCODINGS, 3).eval()
+    assert told(graphs).shape == (27, told.width) and torch.equal(told(graphs), told(graphs))
+    torch.testing.assert_close(told.train()(graphs).abs(), told.eval()(graphs).abs())
+    assert not torch.equal(torch.stack([told.train()(graphs) for _ in range(8)]).std(0).max(), torch.tensor(0.0))
+    quiet = np.zeros((12, 1))
+    plain, knowing = (respond(model(encodings=kinds), graphs[0], quiet) for kinds in ((), ENCODINGS))
+    alike = respond(model(), graphs[0], quiet)
+    assert np.array_equal(plain, alike) and np.std(knowing) > 10 * np.std(plain)
+
+
+@pytest.mark.parametrize("kind", ["products", "firms"])
+def test_the_global_mode_joins_all_by_distance(kind):
+    data = PlantedChains(kind, num_graphs=2, held_out=1, num_agents=14, depth=2, scenarios=2, sight="all")
+    for scenarios in data.part("train").scenarios:
+        assert scenarios.graph.relations == DISTANCES and len(scenarios.graph.supplier) == 14 * 13
+    assert collate(data.part("train").scenarios).links.shares.shape == (2 * 14 * 13, 5)
+
+
+def test_training_on_parts_asks_for_some_agents_and_gives_what_they_need():
+    data = PlantedChains("firms", num_graphs=3, held_out=1, num_agents=40, depth=2, scenarios=2, targets=4, hops=2)
+    whole, part = data.part("valid")[0], data.part("train")[0]
+    assert len(whole.graph) == 40 and not np.isnan(whole.response).any()
+    assert (~np.isnan(part.response)).sum(1).tolist() == [4, 4] and len(part.graph) <= 40
+    batch = collate([part, data.part("train")[1]])
+    triple = PropagationModel(UniformBackbone(12, 2, 2), AdamW(), ["a", "b", "c"], part.graph.relations)
+    assert triple.outcome(batch).prediction.shape == (16,)
+    assert not np.array_equal(part.shocks, data.part("train")[0].shocks)
 
 
 def test_with_all_suppliers_a_part_answers_as_the_whole():

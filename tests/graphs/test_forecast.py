@@ -82,6 +82,16 @@ def test_simple_forecasts_by_hand():
     assert (week["last value"], week["7-day mean"], week["same weekday last week"]) == (48, 45, 48)
 
 
+def test_what_is_mixed_by_hand():
+    values = np.zeros((60, 1, 2))
+    values[:, 0, 0] = np.arange(60)
+    series = DailySeries(build_graph("a", [], [], [], [], []), pd.date_range("2023-01-01", periods=60), values, "sx")
+    _, level, simple, *_ = WindowSet(series, [55])[0]
+    always = np.arange(6, 55, 7).mean()
+    np.testing.assert_allclose(simple[0, :6] * level[0], [48, 37.5, 37.5, 51, always, always], rtol=1e-5)
+    assert simple[0, 6] * level[0] == pytest.approx(np.arange(27, 55).mean() * always / (27 + 1), rel=1e-5)
+
+
 def test_accuracy_by_hand():
     past = np.array([[0.0, 0]] * 7 + [[10.0, 0]] * 7)  # a week before: 10 off each day
     sales = np.array([[8.0, 0], [0, 3]])
@@ -100,14 +110,16 @@ def forecaster(n_signals: int = 2, **changes) -> Forecaster:
     return Forecaster(UniformBackbone(16, 1, 2), AdamW(), signals, ["sells"], **changes)
 
 
-def test_forecasts_start_at_the_usual_day_are_ordered_and_never_negative():
+def test_forecasts_start_at_a_mixture_are_ordered_and_never_negative():
     series = drawn()
     series.values[:, 2] = 0
     batch = WindowSet.collate([WindowSet(series, range(60, 80))[i] for i in range(20)])
     model = forecaster().eval()
     assert batch.inputs.shape == (20, 5, input_width(2, 28))
     with torch.no_grad():
-        torch.testing.assert_close(model(batch)[..., 1], (batch.usual + 0.05) * batch.level, rtol=1e-3, atol=1e-3)
+        weights = torch.tensor([1.0, np.e, 1, 1, 1, 1, 1]) / (6 + np.e)
+        mixed = (batch.simple * weights).sum(-1)
+        torch.testing.assert_close(model(batch)[..., 1], (mixed + 0.05) * batch.level, rtol=1e-3, atol=1e-3)
         start = model(batch)
         torch.nn.init.normal_(model.head.weight, std=0.3)
         quantiles = model(batch)
@@ -140,7 +152,7 @@ def _trained_error(series: DailySeries, graph) -> float:
 
 
 def _days(batch, part):
-    return batch._replace(**{k: getattr(batch, k)[part] for k in ("inputs", "level", "usual", "target")})
+    return batch._replace(**{k: getattr(batch, k)[part] for k in ("inputs", "level", "simple", "target")})
 
 
 def test_supplygraph_is_aligned_by_position():

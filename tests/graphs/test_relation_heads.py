@@ -9,7 +9,7 @@ import torch
 from zoo.attention import Attend
 from zoo.graphs.graph import build_graph
 from zoo.graphs.links import Links
-from zoo.graphs.relation_heads import RelationHeads, mass_by_relation, purity
+from zoo.graphs.relation_heads import STEEP, RelationHeads, mass_by_relation, purity
 
 GRAPH = build_graph(list("abc"), [0, 1, 0], [2, 2, 1], [0, 1, 0], [0.3, 0.5, 0.6], ("metal", "power"))
 
@@ -37,7 +37,7 @@ def test_masked_heads_see_their_own_relation_and_put_the_others_outside():
 def test_learned_gates_scale_each_relation_and_get_gradients():
     heads = RelationHeads(1, 2, "biased")
     with torch.no_grad():
-        heads.table.copy_(torch.logit(torch.tensor([[0.5, 0.1]])))
+        heads.table.copy_(torch.logit(torch.tensor([[0.5, 0.1]])) / STEEP)
     (found,) = attention(heads)
     torch.testing.assert_close(found[2], torch.tensor([0.15, 0.05, 0, 0.8]), atol=1e-5, rtol=0)
     found[2, 1].backward()

@@ -34,14 +34,33 @@ class AgentEmbedding(nn.Module):
         return torch.cat([self.enter(features), self.outside.expand(len(features), 1, -1)], 1)
 
 
+class SeriesEmbedding(nn.Module):
+    """Inputs of an agent that are logarithms and shares already: nothing has to stay linear, so nothing is added."""
+
+    def __init__(self, num_features: int, dim: int):
+        super().__init__()
+        self.enter = nn.Linear(num_features, dim)
+        self.outside = nn.Parameter(torch.zeros(1, dim))
+
+    def forward(self, features: Float[Tensor, "S n F"]) -> Float[Tensor, "S n_and_1 D"]:
+        """The agents, then the outside."""
+        return torch.cat([self.enter(features), self.outside.expand(len(features), 1, -1)], 1)
+
+
 class GraphEncoder(nn.Module):
     """Nothing reaches an agent but along links: no prefix tokens, no positions, no norm over agents."""
 
-    def __init__(self, backbone: Backbone, num_features: int, num_relations: int, binding: Binding = "biased"):
+    def __init__(
+        self,
+        backbone: Backbone,
+        embedding: AgentEmbedding | SeriesEmbedding,
+        num_relations: int,
+        binding: Binding = "biased",
+    ):
         super().__init__()
         if backbone.num_prefix:
             raise ValueError(f"num_prefix={backbone.num_prefix}: prefix tokens would join all agents; give 0")
-        self.embedding = AgentEmbedding(num_features, backbone.dim)
+        self.embedding = embedding
         self.relation_heads = RelationHeads(backbone.blocks[0].attention.num_heads, num_relations, binding)
 
     def forward(self, backbone: Backbone, features: Float[Tensor, "S n F"], links: Links) -> Float[Tensor, "S n D"]:

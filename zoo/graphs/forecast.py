@@ -21,24 +21,29 @@ from zoo.domain.errors import InputError
 from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
-from zoo.graphs.encoder import GraphEncoder
+from zoo.graphs.encoder import GraphEncoder, SeriesEmbedding
 from zoo.graphs.forecast_baselines import simple_forecasts
 from zoo.graphs.forecast_insight import explain
 from zoo.graphs.relation_heads import Binding
 from zoo.graphs.series import read_own_series
-from zoo.graphs.windows import Windows, WindowSet, input_width
+from zoo.graphs.windows import SIMPLE, Windows, WindowSet, input_width
 
 QUANTILES = (0.1, 0.5, 0.9)
-LEAST = 0.05  # levels; where the head starts from a usual day of nothing
+FIRST = "4-week weekday mean"  # counts more than the others before anything is learned
+LEAST = 0.05  # levels; added to the mixture, so that nothing can become something
+MOST = 4.0  # of the logarithm of what the mixture is multiplied with
 
 
 class Forecaster(DomainModule):
     """Sales of every agent on one day, `horizon` days after the last known one.
 
-    The head starts from the usual day (mean of the same weekday over four weeks) and learns what to multiply it with;
-    its loss is the pinball loss in units, so that the median minimises the mean absolute error.
+    The head mixes what simple forecasts say (Bates & Granger 1969), by weights that it learns for each agent and day,
+    and learns what to multiply the mixture with. Its loss is the pinball loss in units, so that the median minimises
+    the mean absolute error.
 
-    signals: names, the first is forecast. relations: kinds of link. window: days that are looked at.
+    signals: names, the first is forecast. relations: kinds of link. window: days that are looked at. binding: of heads
+    to relations; "unseen" leaves all attention between agents, where learned gates begin with half of it outside.
+    dropout: of inputs.
     """
 
     def __init__(
@@ -49,20 +54,23 @@ class Forecaster(DomainModule):
         relations: Sequence[str],
         window: int = 28,
         horizon: int = 1,
-        binding: Binding = "biased",
-        dropout: float = 0.2,
+        binding: Binding = "unseen",
+        dropout: float = 0.1,
     ):
         super().__init__(backbone, optimizer)
         self.signals, self.relations, self.window, self.horizon = tuple(signals), tuple(relations), window, horizon
-        self.encoder = GraphEncoder(backbone, input_width(len(self.signals), window), len(self.relations), binding)
+        embedding = SeriesEmbedding(input_width(len(self.signals), window), backbone.dim)
+        self.encoder = GraphEncoder(backbone, embedding, len(self.relations), binding)
         self.drop = nn.Dropout(dropout)
-        self.head = nn.Linear(backbone.dim, len(QUANTILES))
+        self.head = nn.Linear(backbone.dim, len(QUANTILES) + len(SIMPLE))
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        with torch.no_grad():
+            self.head.bias[len(QUANTILES) + SIMPLE.index(FIRST)] = 1.0
         self.register_buffer("quantiles", torch.tensor(QUANTILES), persistent=False)
 
     @classmethod
-    def problems(cls, window: int = 28, horizon: int = 1, dropout: float = 0.2, **rest: object) -> list[str]:
+    def problems(cls, window: int = 28, horizon: int = 1, dropout: float = 0.1, **rest: object) -> list[str]:
         wrong = [] if window >= 7 else [f"window={window} must be at least 7 days"]
         wrong += [] if horizon >= 1 else [f"horizon={horizon} must be at least 1 day"]
         return wrong + ([] if 0 <= dropout < 1 else [f"dropout={dropout} is a share, 0 to 1"])
@@ -72,12 +80,19 @@ class Forecaster(DomainModule):
     def forward(self, batch: Windows) -> Float[Tensor, "S n Q"]:
         """Quantiles in units, in order: the median, and what lies below and above it."""
         tokens = self.encoder(self.backbone, self.drop(batch.inputs), batch.links)
-        low, middle, high = self.head(self.drop(tokens)).unbind(-1)
-        start = torch.log(torch.expm1(batch.usual + LEAST))
-        median = F.softplus(start + middle) * (1 - 1e-6)
+        low, middle, high = self.head(tokens)[..., : len(QUANTILES)].unbind(-1)
+        mixed = (self._weights(tokens) * batch.simple).sum(-1)
+        median = (mixed + LEAST) * middle.clamp(-MOST, MOST).exp()
         spread = 0.5 * (median + LEAST)
         lower = (median - spread * F.softplus(low)).clamp_min(0)
         return torch.stack([lower, median, median + spread * F.softplus(high)], -1) * batch.level[..., None]
+
+    def _weights(self, tokens: Float[Tensor, "S n D"]) -> Float[Tensor, "S n K"]:
+        return self.head(tokens)[..., len(QUANTILES) :].softmax(-1)
+
+    def mixture(self, batch: Windows) -> Float[Tensor, "S n K"]:
+        """How much each simple forecast counts."""
+        return self._weights(self.encoder(self.backbone, batch.inputs, batch.links))
 
     def outcome(self, batch: Windows) -> Outcome:
         """The examples are days; each is scored over all agents."""

@@ -29,7 +29,7 @@ from zoo.graphs.influence import LinkWeights
 from zoo.graphs.links import Links
 from zoo.graphs.planted import shuffled
 from zoo.graphs.relation_heads import mass_by_relation
-from zoo.graphs.windows import Windows
+from zoo.graphs.windows import SIMPLE, Windows
 
 if TYPE_CHECKING:
     from zoo.graphs.forecast import Forecaster
@@ -53,6 +53,7 @@ def explain(model: Forecaster, data: pl.LightningDataModule | DataLoader) -> Ins
     inside = float(weights.sum(-1).mean() / len(graph))
     scores["attention_between_agents"] = inside
     lines.append(f"{inside:.2f} of the attention is between agents, the rest on what is outside.")
+    tables.append(Table("mixture", "Which simple forecasts are mixed", _mixed(model, batch), "Mean weights."))
     tables.append(Table("pairs", "Whom the forecasts look at", _pairs(graph, weights.mean((0, 1)).numpy())))
     figures = [
         Figure("forecasts", "Forecasts", _drawn(batch, quantiles), "Line: sales. Band: 10 % to 90 %, and the median.")
@@ -114,6 +115,12 @@ def _judged(model: Forecaster, data: pl.LightningDataModule) -> tuple[list[Table
         Table("links", "The trained model with other links", asked, "Nothing is trained again."),
     ]
     return tables, lines, {"mase": float(table.MASE[0]), "mae_without_links": float(mae["links taken away"])}
+
+
+@torch.no_grad()
+def _mixed(model: Forecaster, batch: Windows) -> pd.DataFrame:
+    weight = model.mixture(batch).mean((0, 1)).cpu().numpy()
+    return pd.DataFrame({"forecast": SIMPLE, "weight": weight}).sort_values("weight", ascending=False)
 
 
 def _pairs(graph: SupplyGraph, weight: Float[np.ndarray, " E"]) -> pd.DataFrame:

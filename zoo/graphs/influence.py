@@ -65,6 +65,12 @@ class Influence(NamedTuple):
     weights: Float[np.ndarray, "L H E"]
     parts: Float[np.ndarray, "L H"]
 
+    @property
+    def effect(self) -> Float[np.ndarray, "n n"]:
+        """Of the feature that acts most, for each pair."""
+        most = np.abs(self.gradient).argmax(-1)
+        return np.take_along_axis(self.gradient, most[..., None], -1)[..., 0]
+
 
 def influence(model: PropagationModel, graph: SupplyGraph, at: Float[np.ndarray, "n F"] | None = None) -> Influence:
     """Around one scenario; around no shocks, if none is given. Copies of the graph, one for each response asked."""

@@ -51,7 +51,7 @@ def explain(model: PropagationModel, data: pl.LightningDataModule | DataLoader) 
     found = [influence(model, e.graph) for e in examples]
     first, seen = examples[0], found[0]
     graph, hops = first.graph, len(model.backbone.blocks)
-    target = int(np.abs(seen.gradient[..., 0]).sum(1).argmax())
+    target = int(np.abs(seen.effect).sum(1).argmax())
     heads, changed = _heads(model, examples, found), deletion(model, first)
     disrupted = _disruption(model, first, seen)
     lines, scores = _told(examples, found, heads, _confirmed(graph, seen, changed))
@@ -100,7 +100,8 @@ def _told(
 
 SUPPLIERS_SAY = (
     "Hops: fewest links between them. Attention: multiplied along all paths. Gradient: change of the response for a "
-    "shock of 1. Taken away: mean change of the response over the scenarios when the agent's features are set to zero."
+    "shock of 1, of the kind that acts most. Taken away: mean change of the response over the scenarios when the "
+    "agent's features are set to zero."
 )
 PATHS_SAY = (
     "Attention along the path; effect of a shock of 1 at its end when all other links are cut; shares multiplied."
@@ -166,7 +167,7 @@ def _suppliers(scenarios: Scenarios, found: Influence, target: int, changed: np.
     table = pd.DataFrame({"supplier": [graph.names[j] for j in order], "number": np.array(order, dtype=int) + 1})
     table["hops"] = distance[order].astype(int)
     table["attention"] = found.attention[target, order]
-    table["gradient"] = found.gradient[target, order, 0]
+    table["gradient"] = found.effect[target, order]
     table["taken away"] = changed[target, order]
     if scenarios.law == "prices":
         table["exact"] = total_requirements(graph.matrix())[target, order]
@@ -195,8 +196,11 @@ def _disruption(model: PropagationModel, scenarios: Scenarios, found: Influence)
 def _figures(scenarios: Scenarios, found: Influence, target: int, heads: np.ndarray, hops: int) -> tuple[Figure, ...]:
     graph = scenarios.graph
     mean = np.einsum("lh,lhe->e", found.parts, found.weights)
-    drawn = pictures.draw_graph(graph, mean, found.gradient[target, :, 0], target)
-    figures = [Figure("graph", "The graph", drawn, f"{GRAPH_SAYS} The ringed agent is {graph.names[target]}.")]
+    drawn = pictures.draw_graph(graph, mean, found.effect[target], target)
+    says = f"{GRAPH_SAYS} The ringed agent is {graph.names[target]}."
+    if len(graph.supplier) > pictures.DRAWN:
+        says += f" Of {len(graph.supplier)} links the {pictures.DRAWN} with the most attention are drawn."
+    figures = [Figure("graph", "The graph", drawn, says)]
     if len(graph.relations) > 1:
         figures.append(Figure("heads", "Heads and relations", pictures.draw_heads(heads, graph.relations)))
     if scenarios.law == "prices":
@@ -217,7 +221,7 @@ def _edge_list(graph: SupplyGraph, found: Influence) -> pd.DataFrame:
             "buyer number": buyer + 1,
             "supplier": np.array(graph.names)[supplier],
             "supplier number": supplier + 1,
-            "gradient": found.gradient[buyer, supplier, 0],
+            "gradient": found.effect[buyer, supplier],
             "attention": found.attention[buyer, supplier],
         }
     )

@@ -39,7 +39,7 @@ def render_page(graph: SupplyGraph, found: Influence, title: str = "Who acts on 
 
 def _facts(graph: SupplyGraph, found: Influence) -> dict:
     layers, heads = found.weights.shape[:2]
-    effect, kinds = found.gradient[..., 0], graph.shares.argmax(1)
+    effect, kinds = found.effect, graph.shares.argmax(1)
     return {
         "names": list(graph.names),
         "relations": list(graph.relations),

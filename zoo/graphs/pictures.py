@@ -6,15 +6,19 @@ import networkx as nx
 import numpy as np
 from jaxtyping import Float
 from matplotlib import pyplot as plt
+from matplotlib.patheffects import withStroke
 
 from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
 from zoo.graphs.graph import SupplyGraph
 
 LABELLED = 45  # agents; names of more would cover each other
+EVENLY = 150  # agents; laying out by distance takes n^2
+DRAWN = 150  # links, those with the most attention; more would be a ball of wool
 
 
 def layout(graph: SupplyGraph) -> Float[np.ndarray, "n 2"]:
-    """Suppliers left of buyers where there is no circle; else by springs."""
+    """Suppliers left of buyers where there is no circle; else by distance (Kamada & Kawai 1989), or by springs if there
+    are too many."""
     net = nx.DiGraph()
     net.add_nodes_from(range(len(graph)))
     net.add_edges_from(zip(graph.supplier.tolist(), graph.buyer.tolist(), strict=True))
@@ -24,7 +28,7 @@ def layout(graph: SupplyGraph) -> Float[np.ndarray, "n 2"]:
             for row, agent in enumerate(tier):
                 place[agent] = column, (row + 0.5 + 0.25 * (column % 2)) / (len(tier) + 0.5)
         return place
-    spots = nx.spring_layout(net, seed=0)
+    spots = nx.kamada_kawai_layout(net.to_undirected()) if len(graph) <= EVENLY else nx.spring_layout(net, seed=0)
     return np.array([spots[i] for i in range(len(graph))])
 
 
@@ -34,12 +38,14 @@ def draw_graph(
     effect: Float[np.ndarray, " n"] | None = None,
     target: int | None = None,
 ) -> bytes:
-    """Links as wide as their attention; agents as dark as their effect on `target`, which is ringed."""
+    """The strongest links, as wide as their attention; agents as dark as their effect on `target`, which is ringed."""
     place = layout(graph)
-    height = max(3.2, 0.42 * np.unique(place[:, 0], return_counts=True)[1].max()) if len(graph) <= LABELLED else 6.5
+    tallest = np.unique(place[:, 0], return_counts=True)[1].max()
+    height = max(3.2, 0.42 * tallest) if tallest > 1 and len(graph) <= LABELLED else 6.5
     figure, axes = plt.subplots(figsize=(9.5, height), layout="constrained")
     strength = attention / max(attention.max(initial=0), 1e-12)
-    for s, b, w in zip(graph.supplier, graph.buyer, strength, strict=True):
+    for e in np.argsort(strength)[-DRAWN:]:
+        s, b, w = graph.supplier[e], graph.buyer[e], strength[e]
         axes.annotate(
             "", place[b], place[s],
             arrowprops={"arrowstyle": "-|>", "color": BLUE, "alpha": 0.15 + 0.75 * w, "lw": 0.3 + 2.7 * w,
@@ -51,7 +57,10 @@ def draw_graph(
     axes.scatter(*place.T, c=shade, cmap="Oranges", vmin=0, vmax=1.2, s=90, edgecolors=ring, linewidths=width, zorder=3)
     if len(graph) <= LABELLED:
         for (x, y), name in zip(place, graph.names, strict=True):
-            axes.annotate(name, (x, y), (0, 8), textcoords="offset points", fontsize=6.5, ha="center", color=INK)
+            label = axes.annotate(
+                name, (x, y), (0, 8), textcoords="offset points", fontsize=6.5, ha="center", color=INK
+            )
+            label.set_path_effects([withStroke(linewidth=2, foreground="white")])
     axes.margins(0.06, 0.1)
     axes.axis("off")
     return png(figure)

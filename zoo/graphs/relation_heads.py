@@ -23,6 +23,7 @@ from zoo.attention import EdgeBias, Edges
 from zoo.graphs.links import Links
 
 LEAST = 1e-6  # a share below counts as this much: logarithms are finite
+STEEP = 10.0  # Adam moves a number by about its learning rate a step: gates must be able to close within a training
 Binding = Literal["masked", "biased", "unseen"]
 
 
@@ -38,11 +39,11 @@ class RelationHeads(nn.Module):
         self.register_buffer("allowed", own if binding == "masked" else torch.ones_like(own), persistent=False)
         self.table = None
         if binding == "biased":
-            self.table = nn.Parameter(0.5 * torch.randn(num_heads, num_relations))
+            self.table = nn.Parameter(0.5 / STEEP * torch.randn(num_heads, num_relations))
 
     @property
     def gates(self) -> Float[Tensor, "H R"]:
-        return self.allowed.float() if self.table is None else self.table.sigmoid()
+        return self.allowed.float() if self.table is None else (STEEP * self.table).sigmoid()
 
     def forward(self, links: Links) -> tuple[Edges, EdgeBias]:
         """The mask and the bias."""

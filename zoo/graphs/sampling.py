@@ -15,10 +15,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from zoo.domain.errors import InputError
+from zoo.graphs.batch import ScenarioSet
 from zoo.graphs.graph import SupplyGraph
+from zoo.graphs.planted import Scenarios
 from zoo.graphs.what_if import respond
 
 if TYPE_CHECKING:
@@ -72,6 +75,25 @@ class Suppliers:
             features=graph.features[known],
         )
         return Neighbourhood(part if most is None else _standing_for_all(part, graph.bought[known]), known)
+
+
+class SampledSet(ScenarioSet):
+    """For training: each time a graph is asked for, `targets` of its agents, drawn anew, with what acts on them; the
+    response of the others counts as unknown."""
+
+    def __init__(self, scenarios: Sequence[Scenarios], hops: int, targets: int, most: int | None = None):
+        super().__init__(scenarios)
+        self.hops, self.targets, self.most = hops, targets, most
+        self.suppliers = [Suppliers(s.graph) for s in self.scenarios]
+
+    def __getitem__(self, i: int) -> Scenarios:
+        whole, seed = self.scenarios[i], int(torch.randint(2**31, ()))  # torch's state is kept by a checkpoint
+        n = len(whole.graph)
+        asked = np.random.default_rng(seed).choice(n, min(self.targets, n), replace=False)
+        part = self.suppliers[i].around(asked, self.hops, self.most, seed)
+        response = np.full((len(whole.shocks), len(part.agents)), np.nan, dtype=np.float32)
+        response[:, : len(asked)] = whole.response[:, asked]
+        return Scenarios(part.graph, whole.shocks[:, part.agents], response, whole.law)
 
 
 def _standing_for_all(part: SupplyGraph, bought: Float[np.ndarray, "k R"]) -> SupplyGraph:

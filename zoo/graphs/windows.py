@@ -1,9 +1,11 @@
-"""What is known on the evening before: the last days of every signal, the same weekday of past weeks, the calendar.
+"""What is known on the evening before: the last days of every signal, its past, and the calendar.
 
-A forecast of day t at horizon h looks at days up to t - h, so h = 1 is one step ahead. Everything is divided by the
-agent's mean sales over the window, its level, so that one set of weights serves large and small series.
+A forecast of day t at horizon h looks at days up to t - h, so h = 1 is one step ahead. Signals are logarithms,
+standardised by all days of the agent known so far: one set of weights serves large and small series. What each signal
+did over all days stands beside, against its mean over the window, its level: no agent needs weights of its own, so a
+model can be asked about agents that it never saw.
 
-Axes: S days to forecast, n agents, F inputs, D days of the window.
+Axes: S days to forecast, n agents, F inputs, D days of the window, T days known, C signals, K simple forecasts.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -21,17 +23,27 @@ from zoo.graphs.links import Links
 from zoo.graphs.series import DailySeries
 
 WEEKS = 4
-MOST = 12.0  # levels; beyond, inputs are cut off
+SIMPLE = (
+    "same weekday last week",
+    "4-week weekday mean",
+    "4-week weekday median",
+    "7-day mean",
+    "weekday mean of all days",
+    "weekday median of all days",
+    "4-week mean x weekday's share",
+)
 LEAST_LEVEL = 1.0  # units
+SPREAD = 3.0  # of logarithms of daily sales, about
+LEAST_SPREAD = 0.3  # of an agent's, so that one that never sells is not divided by nothing
 
 
 class Windows(NamedTuple):
-    """inputs: in levels. level: units. usual: mean of the same weekday of four weeks, in levels. target: units, NaN
+    """level: of the signal to forecast, in units. simple: the forecasts of `SIMPLE`, in levels. target: units, NaN
     where it is not known. day: which one is forecast, counted from the first of the series."""
 
     inputs: Float[Tensor, "S n F"]
     level: Float[Tensor, "S n"]
-    usual: Float[Tensor, "S n"]
+    simple: Float[Tensor, "S n K"]
     target: Float[Tensor, "S n"]
     day: tuple[int, ...]
     links: Links
@@ -40,7 +52,7 @@ class Windows(NamedTuple):
 
 def input_width(num_signals: int, days: int) -> int:
     """F."""
-    return num_signals * days + WEEKS + 2 + 7 + 1
+    return num_signals * (days + 1 + 4) + 2 + 7
 
 
 def same_weekday(sales: Float[np.ndarray, "T n"], day: int, horizon: int) -> Float[np.ndarray, "weeks n"]:
@@ -55,6 +67,7 @@ class WindowSet(Dataset):
     def __init__(self, series: DailySeries, days: Sequence[int], window: int = 28, horizon: int = 1):
         self.series, self.days, self.window, self.horizon = series, tuple(days), window, horizon
         self.links = Links.of([series.graph])  # one object for all batches: its layout is kept
+        self._made: dict[int, tuple] = {}  # small, and asked for again in each epoch
 
     @staticmethod
     def first_day(window: int, horizon: int) -> int:
@@ -64,32 +77,62 @@ class WindowSet(Dataset):
         return len(self.days)
 
     def __getitem__(self, i: int) -> tuple:
+        if i not in self._made:
+            self._made[i] = self._window(i)
+        return self._made[i]
+
+    def _window(self, i: int) -> tuple:
         day, values = self.days[i], self.series.values
         end = day - self.horizon + 1
         window = values[end - self.window : end].astype(np.float32)  # [D, n, C]
-        level = np.maximum(window[..., 0].mean(0), LEAST_LEVEL)
-        weeks = same_weekday(values[..., 0], day, self.horizon).astype(np.float32) / level
-        calendar = np.zeros((len(level), 7), dtype=np.float32)
-        calendar[:, (self.series.dates[0].dayofweek + day) % 7] = 1
-        recent = np.log1p(np.minimum(window / level[:, None], MOST)).transpose(1, 2, 0).reshape(len(level), -1)
-        usual = np.minimum(weeks, MOST)
+        levels = np.maximum(window.mean(0), LEAST_LEVEL)
+        known_logs = np.log1p(values[:end])
+        usual, spread = known_logs.mean(0), known_logs.std(0) + LEAST_SPREAD
+        recent = (np.log1p(window) - usual) / spread
+        calendar = np.zeros((values.shape[1], 7), dtype=np.float32)
+        calendar[:, (self.series.dates[0].day_of_week + day) % 7] = 1
+        same = np.arange(end) % 7 == day % 7
+        past = _past(values[:end], same, np.log1p(levels))
         inputs = np.concatenate(
-            [
-                recent,
-                usual.T,
-                usual.mean(0)[:, None],
-                np.median(usual, 0)[:, None],
-                calendar,
-                np.log(level)[:, None] / 8,
-            ],
+            [recent.transpose(1, 2, 0).reshape(len(calendar), -1), (np.log1p(levels) - usual) / spread, past, calendar],
             1,
         )
+        level = levels[:, 0]
+        simple = _simple(values[:end, :, 0], same_weekday(values[..., 0], day, self.horizon), same) / level[:, None]
         known = day < len(values)
         target = values[day, :, 0].astype(np.float32) if known else np.full(len(level), np.nan, dtype=np.float32)
-        return inputs, level, usual.mean(0), target, day, self
+        return inputs, level, simple, target, day, self
 
     @staticmethod
     def collate(items: Sequence[tuple]) -> Windows:
         arrays = [torch.from_numpy(np.stack(part)).float() for part in list(zip(*items, strict=True))[:4]]
         of = items[0][5]
         return Windows(*arrays, tuple(item[4] for item in items), of.links, of.series)
+
+
+def _simple(
+    sales: Float[np.ndarray, "T n"], weeks: Float[np.ndarray, "weeks n"], same: Bool[np.ndarray, " T"]
+) -> Float[np.ndarray, "n K"]:
+    """What a planner would say, in the order of `SIMPLE`."""
+    always, middle = sales[same].mean(0), np.median(sales[same], 0)
+    season = sales[-7 * WEEKS :].mean(0) * always / (sales.mean(0) + LEAST_LEVEL)
+    found = (weeks[0], weeks.mean(0), np.median(weeks, 0), sales[-7:].mean(0), always, middle, season)
+    return np.stack(found, -1)
+
+
+def _past(
+    values: Float[np.ndarray, "T n C"], same: Bool[np.ndarray, " T"], log_level: Float[np.ndarray, "n C"]
+) -> Float[np.ndarray, "n past"]:
+    """Over all days known, and over those of the weekday (`same`): means against the level, spread, days with sales."""
+    logs, sold = np.log1p(values), values[..., 0] > 0
+    return np.concatenate(
+        [
+            (logs.mean(0) - log_level) / SPREAD,
+            (np.log1p(values.mean(0)) - log_level) / SPREAD,
+            logs.std(0) / SPREAD,
+            (logs[same].mean(0) - log_level) / SPREAD,
+            sold.mean(0)[:, None],
+            sold[same].mean(0)[:, None],
+        ],
+        1,
+    )
