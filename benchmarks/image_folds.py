@@ -12,16 +12,22 @@ draws of the images, paired differences to ours, and the same for portrait, squa
 
 from __future__ import annotations
 
+import copy
+import math
+import resource
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import timm
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
@@ -43,21 +49,24 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--folds", type=int, default=NUM_FOLDS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--side", type=int, default=192, help="of the twin's squares, pixels (default: %(default)s)")
+    parser.add_argument("--name", help="of the results, where several are made of one experiment")
+    parser.add_argument("--runs", default="runs/image_folds", help="where finished folds stay (default: %(default)s)")
+    parser.add_argument(
+        "--side", type=int, default=192, help="of the twin's squares; 0: no twin (default: %(default)s)"
+    )
     arguments = parser.parse_args()
-    report = Report(f"image_folds_{arguments.experiment}", arguments)
-    found: dict[str, list[Tensor]] = {}
-    targets, shapes, seconds = [], [], []
+    report = Report(f"image_folds_{arguments.name or arguments.experiment}", arguments)
+    done = []
     for fold in range(arguments.folds):
-        rows, target, sizes, took = one_fold(fold, arguments)
-        seconds.append(took)
-        for name, prediction in rows.items():
-            found.setdefault(name, []).append(prediction)
-        targets.append(target)
-        shapes.append(sizes)
-        print(f"fold {fold}: {took:.0f} s", {n: _accuracy(p[-1], target) for n, p in found.items()}, flush=True)
-    predictions = {name: torch.cat(parts) for name, parts in found.items()}
-    target, sizes = torch.cat(targets), torch.cat(shapes)
+        done.append(kept(fold, arguments))
+        report.tables.clear()
+        tables(report, done)
+        report.write()
+
+
+def tables(report: Report, done: list[Fold]) -> None:
+    predictions = {name: torch.cat([fold.predictions[name] for fold in done]) for name in done[0].predictions}
+    target, sizes = (torch.cat([getattr(fold, name) for fold in done]) for name in ("target", "sizes"))
     metrics = MetricCollection({"balanced": MulticlassAccuracy(predictions[OURS].shape[1], average="macro")})
     aspect = sizes[:, 1] / sizes[:, 0]
     parts = {
@@ -70,8 +79,14 @@ def main() -> None:
         if int(keep.sum()) >= 20:
             board = scoreboard({m: p[keep] for m, p in predictions.items()}, target[keep], metrics, reference=OURS)
             report.table(f"{name}: {int(keep.sum())} images", [row(r) for _, r in board.iterrows()])
-    report.table("Seconds of a fold", [{"fold": i, "training": s} for i, s in enumerate(seconds)])
-    report.write()
+    report.table(
+        "Folds, accuracy",
+        [
+            {"fold": i, "CPU seconds of training": fold.seconds}
+            | {name: _accuracy(p, fold.target) for name, p in fold.predictions.items()}
+            for i, fold in enumerate(done)
+        ],
+    )
 
 
 def row(r: pd.Series) -> dict[str, object]:
@@ -85,55 +100,96 @@ def row(r: pd.Series) -> dict[str, object]:
     }
 
 
-def one_fold(fold: int, arguments) -> tuple[dict[str, Tensor], Tensor, Tensor, float]:
-    """Predictions of each model for the held-out images, their labels and sizes, and the seconds of our training."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "run"
-        words = [f"experiment={arguments.experiment}", f"data.fold={fold}", f"seed={arguments.seed}", "logger=csv"]
-        quiet = ["callbacks.progress=null", "trainer.enable_progress_bar=false", f"hydra.run.dir={folder}"]
-        began = time.time()
-        done = subprocess.run(
-            [sys.executable, "-m", "zoo.run", "train", *words, *arguments.overrides, *quiet],
-            capture_output=True, text=True,
-        )  # fmt: skip
-        took = time.time() - began
-        if done.returncode:
-            raise SystemExit(f"fold {fold} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        run = RunFolder.open(folder)
-        model, data = run.model(), run.data()
-        data.setup()
-        prediction, target = predict_all(model, data.test_dataloader())
-        rows = {OURS: prediction, **model.baselines(data)}
-        rows[TWIN] = twin(data, model.smoothing, took, arguments)
-        sizes = torch.tensor([item.size for item in data.part("test").items])
-        return rows, target, sizes, took
+class Fold(NamedTuple):
+    """predictions of each model for the held-out images, their labels and sizes [N, 2], CPU seconds of our training"""
+
+    predictions: dict[str, Tensor]
+    target: Tensor
+    sizes: Tensor
+    seconds: float
+
+
+def kept(fold: int, arguments) -> Fold:
+    """Made, or found from an earlier call of the same settings."""
+    folder = Path(arguments.runs) / (arguments.name or arguments.experiment)
+    path = folder / f"fold_{fold}.pt"
+    asked = {name: getattr(arguments, name) for name in ("experiment", "overrides", "seed", "side")}
+    if path.is_file():
+        found = torch.load(path, weights_only=True)
+        if found.pop("asked") != asked:
+            raise SystemExit(f"{folder} holds folds of other settings: remove it, or give another --name")
+        return Fold(**found)
+    made = one_fold(fold, folder / f"fold_{fold}", arguments)
+    torch.save(made._asdict() | {"asked": asked}, path.with_suffix(".part"))
+    path.with_suffix(".part").rename(path)
+    return made
+
+
+def one_fold(fold: int, folder: Path, arguments) -> Fold:
+    shutil.rmtree(folder, ignore_errors=True)
+    words = [f"experiment={arguments.experiment}", f"data.fold={fold}", f"seed={arguments.seed}", "logger=csv"]
+    quiet = ["callbacks.progress=null", "trainer.enable_progress_bar=false", "insight=false", f"hydra.run.dir={folder}"]
+    before = children_seconds()
+    done = subprocess.run(
+        [sys.executable, "-m", "zoo.run", "train", *words, *arguments.overrides, *quiet], capture_output=True, text=True
+    )
+    took = children_seconds() - before
+    if done.returncode:
+        raise SystemExit(f"fold {fold} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    run = RunFolder.open(folder)
+    model, data = run.model(), run.data()
+    data.setup()
+    prediction, target = predict_all(model, data.test_dataloader())
+    predictions = {OURS: prediction, **model.baselines(data)}
+    if arguments.side:
+        predictions[TWIN] = twin(data, model.smoothing, took, arguments)
+    return Fold(predictions, target, torch.tensor([item.size for item in data.part("test").items]), took)
+
+
+def children_seconds() -> float:
+    """Of the processor, not of the clock: other work on the machine takes nothing from either model."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def twin(data: ImageData, smoothing: float, seconds: float, arguments) -> Tensor:
-    """Trained until `seconds` are over, the learning rate falling with the time; the epoch with the least validation
-    loss is kept. Returns probabilities of the test part."""
+    """Trained until `seconds` of the processor are over, the learning rate falling with them; the epoch whose average
+    of the weights has the least validation loss is kept. Returns probabilities of the test part."""
     torch.manual_seed(arguments.seed)
+    data = own_sizes(data, arguments.side)
     classes = len(data.classes)
     model = timm.create_model("vit_tiny_patch16_224", img_size=arguments.side, num_classes=classes, drop_path_rate=0.1)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05)
-    data._train = data._position = None
-    loader, began, best, kept = data.train_dataloader(), time.time(), float("inf"), None
-    while (passed := (time.time() - began) / seconds) < 1:
+    loader, began, best, kept = data.train_dataloader(), time.process_time(), float("inf"), None
+    while (passed := (time.process_time() - began) / seconds) < 1:
         for batch in loader:
-            passed = min(1.0, (time.time() - began) / seconds)
+            passed = min(1.0, (time.process_time() - began) / seconds)
             for group in optimizer.param_groups:
-                group["lr"] = 1e-3 * min(1.0, passed / 0.1 + 0.01) * max(0.01, 1 - passed)
+                group["lr"] = 1e-3 * min(1.0, passed / 0.1 + 0.01) * max(0.01, 0.5 + 0.5 * math.cos(math.pi * passed))
             model.train()
             loss = cross_entropy(model(squares(batch, arguments.side)), one_hot(batch.labels, classes), smoothing)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-        probability, target = predicted(model, data, "valid", arguments.side)
+            average.update_parameters(model)
+            if passed == 1:
+                break
+        probability, target = predicted(average, data, "valid", arguments.side)
         if (loss := float(-probability.gather(1, target[:, None]).log().mean())) < best:
-            best, kept = loss, {name: value.clone() for name, value in model.state_dict().items()}
-    model.load_state_dict(kept)
-    return predicted(model, data, "test", arguments.side)[0]
+            best, kept = loss, {name: value.clone() for name, value in average.state_dict().items()}
+    average.load_state_dict(kept)
+    return predicted(average, data, "test", arguments.side)[0]
+
+
+def own_sizes(data: ImageData, side: int) -> ImageData:
+    """The same images, splits and augmentation, with about as many pixels as the twin's squares have."""
+    other = copy.copy(data)
+    other.sizing = replace(data.sizing, patch=16, budget=(side // 16) ** 2, scale="fit")
+    other._parts = None
+    other._train = other._position = None
+    return other
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import nn
 from zoo.attention import Rotary
 from zoo.vision.backbone import VisionBackbone
 from zoo.vision.embed import ImageEmbedding
-from zoo.vision.export import exported
+from zoo.vision.export import exported, write_onnx
 from zoo.vision.layout import Layout
 from zoo.vision.network import ImageNetwork
 from zoo.vision.patches import ConvStem, LinearPatches
@@ -101,6 +101,19 @@ def test_export_gives_the_same_logits_at_two_sizes():
         together = torch.randn(2, 3, *size)
         out = exported(net, size).module()(together)
         torch.testing.assert_close(out, net(list(together)), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_onnx_gives_the_same_logits_at_two_sizes(kind, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    net = network(kind)
+    for size in ((12, 28), (20, 16)):
+        write_onnx(net, size, tmp_path / "net.onnx")
+        together = torch.randn(2, 3, *size)
+        out = runtime.InferenceSession(tmp_path / "net.onnx").run(None, {"images": together.numpy()})[0]
+        torch.testing.assert_close(torch.from_numpy(out), net(list(together)), atol=1e-5, rtol=0)
 
 
 def test_what_does_not_fit_is_said():

@@ -74,7 +74,7 @@ class PooledToken(Readout):
 
     def forward(self, tokens: Float[Tensor, "N n D"], present: Bool[Tensor, "N n"], front: int) -> Vectors:
         there = present[:, front:]
-        pooled = self.pool(tokens[:, front:], None if bool(there.all()) else Padding(there))
+        pooled = self.pool(tokens[:, front:], Padding(there))
         return pooled + self.mlp(self.norm(pooled))
 
     def weights(self, tokens, present, front) -> Float[Tensor, "N n"]:
