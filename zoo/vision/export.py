@@ -1,7 +1,7 @@
 """A trained classifier as one program for images of one size, to run where this package is not.
 
-    torch.export.save(exported(model, (224, 160)), "model.pt2")
-    write_onnx(model, (224, 160), "model.onnx")                     # pip install 'attention-zoo[onnx]'
+torch.export.save(exported(model, (224, 160)), "model.pt2")
+write_onnx(model, (224, 160), "model.onnx")                     # pip install 'attention-zoo[onnx]'
 """
 
 from __future__ import annotations
