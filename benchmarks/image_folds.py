@@ -1,13 +1,14 @@
-"""An image experiment by five-fold cross-validation, beside sizes, thumbnails and a square twin.
+"""An image experiment by five-fold cross-validation, beside sizes, thumbnails, edges and a square twin.
 
     python -m benchmarks.image_folds clothing                the folds of data.fold=0 to 4, each image held out once
     python -m benchmarks.image_folds clothing trainer.max_epochs=2 --folds 1      a look at what it costs
 
 Every fold is a run of `python train.py experiment=NAME data.fold=K`, whose own validation part chooses the epoch. The
 square twin is what the field would take: timm's vit_tiny shape (12 blocks, width 192, 3 heads, patches of 16) on images
-squeezed to squares, trained from scratch on the same folds with the same augmentation and for as many seconds. All
-held-out predictions of the five folds together are scored: balanced accuracy, with 95 % intervals of 1,000 bootstrap
-draws of the images, paired differences to ours, and the same for portrait, square and landscape images.
+squeezed to squares, from scratch on the same folds with the same augmentation, batches and average of weights,
+for as many seconds of the processor as our whole run took. All held-out predictions of the folds together are scored:
+balanced accuracy, with 95 % intervals of 1,000 bootstrap draws of the images, paired differences to ours, and the same
+for portrait, square and landscape images. Folds that are done stay in --runs and are not made again.
 """
 
 from __future__ import annotations
@@ -51,9 +52,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--name", help="of the results, where several are made of one experiment")
     parser.add_argument("--runs", default="runs/image_folds", help="where finished folds stay (default: %(default)s)")
-    parser.add_argument(
-        "--side", type=int, default=192, help="of the twin's squares; 0: no twin (default: %(default)s)"
-    )
+    parser.add_argument("--side", type=int, default=96, help="of the twin's squares; 0: no twin (default: %(default)s)")
     arguments = parser.parse_args()
     report = Report(f"image_folds_{arguments.name or arguments.experiment}", arguments)
     done = []
@@ -184,9 +183,11 @@ def twin(data: ImageData, smoothing: float, seconds: float, arguments) -> Tensor
 
 
 def own_sizes(data: ImageData, side: int) -> ImageData:
-    """The same images, splits and augmentation, with about as many pixels as the twin's squares have."""
+    """The same images, splits and augmentation, as many images in a batch, each of about as many pixels as the twin's
+    squares have."""
     other = copy.copy(data)
     other.sizing = replace(data.sizing, patch=16, budget=(side // 16) ** 2, scale="fit")
+    other.batch_tokens = round(data.batch_tokens * other.sizing.budget / data.sizing.budget)
     other._parts = None
     other._train = other._position = None
     return other
