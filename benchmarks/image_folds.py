@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -55,19 +56,29 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=96, help="of the twin's squares; 0: no twin (default: %(default)s)")
     arguments = parser.parse_args()
     report = Report(f"image_folds_{arguments.name or arguments.experiment}", arguments)
-    done = []
+    folder = Path(arguments.runs) / (arguments.name or arguments.experiment)
+    asked = {name: getattr(arguments, name) for name in ("experiment", "overrides", "seed")}
+    done: list[Fold] = []
     for fold in range(arguments.folds):
-        done.append(kept(fold, arguments))
-        report.tables.clear()
+        made = kept(folder / f"fold_{fold}.pt", asked, lambda k=fold: trained(k, folder / f"fold_{k}", arguments))
+        done.append(Fold(**made))
         tables(report, done)
-        report.write()
+    for fold in range(arguments.folds if arguments.side else 0):
+        path, more = folder / f"fold_{fold}_twin.pt", asked | {"side": arguments.side}
+        seconds = done[fold].seconds
+        made = kept(path, more, lambda k=fold, s=seconds: {TWIN: twin(folder / f"fold_{k}", s, arguments)})
+        done[fold].predictions.update(made)
+        tables(report, done)
 
 
 def tables(report: Report, done: list[Fold]) -> None:
-    predictions = {name: torch.cat([fold.predictions[name] for fold in done]) for name in done[0].predictions}
+    """Of the models that have all of these folds behind them."""
+    common = [name for name in done[0].predictions if all(name in fold.predictions for fold in done)]
+    predictions = {name: torch.cat([fold.predictions[name] for fold in done]) for name in common}
     target, sizes = (torch.cat([getattr(fold, name) for fold in done]) for name in ("target", "sizes"))
     metrics = MetricCollection({"balanced": MulticlassAccuracy(predictions[OURS].shape[1], average="macro")})
     aspect = sizes[:, 1] / sizes[:, 0]
+    report.tables.clear()
     parts = {
         "all": aspect > 0,
         "portrait": aspect < 0.8,
@@ -82,10 +93,11 @@ def tables(report: Report, done: list[Fold]) -> None:
         "Folds, accuracy",
         [
             {"fold": i, "CPU seconds of training": fold.seconds}
-            | {name: _accuracy(p, fold.target) for name, p in fold.predictions.items()}
+            | {name: _accuracy(fold.predictions[name], fold.target) for name in common}
             for i, fold in enumerate(done)
         ],
     )
+    report.write()
 
 
 def row(r: pd.Series) -> dict[str, object]:
@@ -108,41 +120,38 @@ class Fold(NamedTuple):
     seconds: float
 
 
-def kept(fold: int, arguments) -> Fold:
+def kept(path: Path, asked: dict, make: Callable[[], dict]) -> dict:
     """Made, or found from an earlier call of the same settings."""
-    folder = Path(arguments.runs) / (arguments.name or arguments.experiment)
-    path = folder / f"fold_{fold}.pt"
-    asked = {name: getattr(arguments, name) for name in ("experiment", "overrides", "seed", "side")}
     if path.is_file():
         found = torch.load(path, weights_only=True)
         if found.pop("asked") != asked:
-            raise SystemExit(f"{folder} holds folds of other settings: remove it, or give another --name")
-        return Fold(**found)
-    made = one_fold(fold, folder / f"fold_{fold}", arguments)
-    torch.save(made._asdict() | {"asked": asked}, path.with_suffix(".part"))
+            raise SystemExit(f"{path} is of other settings: remove it, or give another --name")
+        return found
+    made = make()
+    torch.save(made | {"asked": asked}, path.with_suffix(".part"))
     path.with_suffix(".part").rename(path)
     return made
 
 
-def one_fold(fold: int, folder: Path, arguments) -> Fold:
-    shutil.rmtree(folder, ignore_errors=True)
-    words = [f"experiment={arguments.experiment}", f"data.fold={fold}", f"seed={arguments.seed}", "logger=csv"]
-    quiet = ["callbacks.progress=null", "trainer.enable_progress_bar=false", "insight=false", f"hydra.run.dir={folder}"]
-    before = children_seconds()
-    done = subprocess.run(
-        [sys.executable, "-m", "zoo.run", "train", *words, *arguments.overrides, *quiet], capture_output=True, text=True
-    )
-    took = children_seconds() - before
-    if done.returncode:
-        raise SystemExit(f"fold {fold} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+def trained(fold: int, folder: Path, arguments) -> dict:
+    """A `Fold` of our model and of the baselines."""
+    spent = folder / "cpu_seconds"
+    if not spent.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        words = [f"experiment={arguments.experiment}", f"data.fold={fold}", f"seed={arguments.seed}", "logger=csv"]
+        quiet = ["callbacks.progress=null", "trainer.enable_progress_bar=false", "insight=false"]
+        command = [sys.executable, "-m", "zoo.run", "train", *words, *arguments.overrides, *quiet]
+        before = children_seconds()
+        done = subprocess.run([*command, f"hydra.run.dir={folder}"], capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"fold {fold} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        spent.write_text(f"{children_seconds() - before:.1f}\n")
     run = RunFolder.open(folder)
     model, data = run.model(), run.data()
     data.setup()
     prediction, target = predict_all(model, data.test_dataloader())
-    predictions = {OURS: prediction, **model.baselines(data)}
-    if arguments.side:
-        predictions[TWIN] = twin(data, model.smoothing, took, arguments)
-    return Fold(predictions, target, torch.tensor([item.size for item in data.part("test").items]), took)
+    sizes = torch.tensor([item.size for item in data.part("test").items])
+    return Fold({OURS: prediction, **model.baselines(data)}, target, sizes, float(spent.read_text()))._asdict()
 
 
 def children_seconds() -> float:
@@ -151,11 +160,12 @@ def children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def twin(data: ImageData, smoothing: float, seconds: float, arguments) -> Tensor:
+def twin(folder: Path, seconds: float, arguments) -> Tensor:
     """Trained until `seconds` of the processor are over, the learning rate falling with them; the epoch whose average
     of the weights has the least validation loss is kept. Returns probabilities of the test part."""
     torch.manual_seed(arguments.seed)
-    data = own_sizes(data, arguments.side)
+    run = RunFolder.open(folder)
+    smoothing, data = run.model().smoothing, own_sizes(run.data(), arguments.side)
     classes = len(data.classes)
     model = timm.create_model("vit_tiny_patch16_224", img_size=arguments.side, num_classes=classes, drop_path_rate=0.1)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
