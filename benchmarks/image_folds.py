@@ -72,13 +72,26 @@ def main() -> None:
 
 
 def tables(report: Report, done: list[Fold]) -> None:
-    """Of the models that have all of these folds behind them."""
-    common = [name for name in done[0].predictions if all(name in fold.predictions for fold in done)]
-    predictions = {name: torch.cat([fold.predictions[name] for fold in done]) for name in common}
-    target, sizes = (torch.cat([getattr(fold, name) for fold in done]) for name in ("target", "sizes"))
+    """Of the models that have all of these folds behind them; where the twin has some of them, of those again."""
+    report.tables.clear()
+    compare(report, done, "")
+    twins = [fold for fold in done if TWIN in fold.predictions]
+    if 0 < len(twins) < len(done):
+        compare(report, twins, f"the {len(twins)} folds of the twin, ")
+    rows = [
+        {"fold": i, "CPU seconds of training": fold.seconds}
+        | {name: _accuracy(p, fold.target) for name, p in fold.predictions.items() if name in _common(done)}
+        for i, fold in enumerate(done)
+    ]
+    report.table("Folds, accuracy", rows)
+    report.write()
+
+
+def compare(report: Report, folds: list[Fold], which: str) -> None:
+    predictions = {name: torch.cat([fold.predictions[name] for fold in folds]) for name in _common(folds)}
+    target, sizes = (torch.cat([getattr(fold, name) for fold in folds]) for name in ("target", "sizes"))
     metrics = MetricCollection({"balanced": MulticlassAccuracy(predictions[OURS].shape[1], average="macro")})
     aspect = sizes[:, 1] / sizes[:, 0]
-    report.tables.clear()
     parts = {
         "all": aspect > 0,
         "portrait": aspect < 0.8,
@@ -88,16 +101,11 @@ def tables(report: Report, done: list[Fold]) -> None:
     for name, keep in parts.items():
         if int(keep.sum()) >= 20:
             board = scoreboard({m: p[keep] for m, p in predictions.items()}, target[keep], metrics, reference=OURS)
-            report.table(f"{name}: {int(keep.sum())} images", [row(r) for _, r in board.iterrows()])
-    report.table(
-        "Folds, accuracy",
-        [
-            {"fold": i, "CPU seconds of training": fold.seconds}
-            | {name: _accuracy(fold.predictions[name], fold.target) for name in common}
-            for i, fold in enumerate(done)
-        ],
-    )
-    report.write()
+            report.table(f"{which}{name}: {int(keep.sum())} images", [row(r) for _, r in board.iterrows()])
+
+
+def _common(folds: list[Fold]) -> list[str]:
+    return [name for name in folds[0].predictions if all(name in fold.predictions for fold in folds)]
 
 
 def row(r: pd.Series) -> dict[str, object]:
