@@ -51,7 +51,10 @@ def main() -> None:
     own = f"{model.sizing.budget} tokens, interpolated"
     board = scoreboard(found, target, model.new_metrics(), reference=own)
     keep = [c for c in board if c == "model" or c.startswith("balanced_accuracy")]
-    report.table(f"{len(parts)} runs, {len(target)} test images", board[keep].to_dict("records"))
+    report.table(
+        f"{len(parts)} runs, {len(target)} test images",
+        board[keep].astype(object).where(board[keep].notna(), None).to_dict("records"),
+    )
     report.write()
 
 
