@@ -77,7 +77,7 @@ def tables(report: Report, done: list[Fold]) -> None:
     compare(report, done, "")
     twins = [fold for fold in done if TWIN in fold.predictions]
     if 0 < len(twins) < len(done):
-        compare(report, twins, f"the {len(twins)} folds of the twin, ")
+        compare(report, twins, f"folds with the twin ({len(twins)}), ")
     rows = [
         {"fold": i, "CPU seconds of training": fold.seconds}
         | {name: _accuracy(p, fold.target) for name, p in fold.predictions.items() if name in _common(done)}
