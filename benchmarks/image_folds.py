@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--name", help="of the results, where several are made of one experiment")
     parser.add_argument("--runs", default="runs/image_folds", help="where finished folds stay (default: %(default)s)")
     parser.add_argument("--side", type=int, default=96, help="of the twin's squares; 0: no twin (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # settings before or after the options
     report = Report(f"image_folds_{arguments.name or arguments.experiment}", arguments)
     folder = Path(arguments.runs) / (arguments.name or arguments.experiment)
     asked = {name: getattr(arguments, name) for name in ("experiment", "overrides", "seed")}
