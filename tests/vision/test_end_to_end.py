@@ -33,7 +33,13 @@ def run(tmp_path_factory):
 def test_a_run_leaves_what_a_person_reads(run):
     assert (run / "report.html").stat().st_size > 50_000
     scores = pd.read_csv(run / "scores.csv")
-    assert list(scores.model) == ["attention", "size alone", "thumbnail regression", "thumbnail forest"]
+    assert list(scores.model) == [
+        "attention",
+        "size alone",
+        "thumbnail regression",
+        "thumbnail forest",
+        "edge regression",
+    ]
     insight = run / "insight"
     for name in ("gallery.png", "perturbation.png", "distance.png", "head_maps.png", "pointing.csv", "tests.csv"):
         assert (insight / name).is_file(), name

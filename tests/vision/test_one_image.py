@@ -9,12 +9,14 @@ from torch import nn
 from zoo.attention import Rotary
 from zoo.vision.backbone import VisionBackbone
 from zoo.vision.embed import ImageEmbedding
-from zoo.vision.export import exported
+from zoo.vision.export import exported, write_onnx
+from zoo.vision.gradients import OrientedGradients, gradient, histograms
 from zoo.vision.layout import Layout
 from zoo.vision.network import ImageNetwork
 from zoo.vision.patches import ConvStem, LinearPatches
 from zoo.vision.positions import Cells, Centred, Factorised, GridPositions, Interpolated
-from zoo.vision.readout import FrontTokens, MeanPatches, PooledToken
+from zoo.vision.readout import FrontTokens, MeanPatches, PooledToken, RegionMeans, regions
+from zoo.vision.resize import Grid
 
 D, P = 24, 4
 SIZES = [(5, 7), (1, 1), (3, 11), (7, 5), (5, 7), (13, 2)]  # beyond the training grid of 6 x 5 too
@@ -23,6 +25,7 @@ KINDS = {
     "factorised, mean": (lambda: Factorised(6, 5, D), 0, lambda: MeanPatches(D, norm=True), LinearPatches),
     "cells, registers, pooled": (Cells, 3, lambda: PooledToken(D, 3), LinearPatches),
     "centred, stem": (Centred, 1, lambda: MeanPatches(D), lambda dim, patch: ConvStem(dim, patch, first=6)),
+    "factorised, gradients, regions": (lambda: Factorised(6, 5, D), 2, lambda: RegionMeans(D, 3), OrientedGradients),
     "none": (GridPositions, 2, lambda: FrontTokens(D, 2), LinearPatches),
 }
 
@@ -101,6 +104,40 @@ def test_export_gives_the_same_logits_at_two_sizes():
         together = torch.randn(2, 3, *size)
         out = exported(net, size).module()(together)
         torch.testing.assert_close(out, net(list(together)), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_onnx_gives_the_same_logits_at_two_sizes(kind, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    net = network(kind)
+    for size in ((12, 28), (20, 16)):
+        write_onnx(net, size, tmp_path / "net.onnx")
+        together = torch.randn(2, 3, *size)
+        out = runtime.InferenceSession(tmp_path / "net.onnx").run(None, {"images": together.numpy()})[0]
+        torch.testing.assert_close(torch.from_numpy(out), net(list(together)), atol=1e-5, rtol=0)
+
+
+def test_regions_are_those_of_adaptive_pooling():
+    for grid in (Grid(7, 5), Grid(2, 3), Grid(1, 11), Grid(4, 4)):
+        image = torch.randn(1, 1, *grid)
+        expected = torch.nn.functional.adaptive_avg_pool2d(image, 4).flatten()
+        torch.testing.assert_close(torch.from_numpy(regions(grid, 4)) @ image.flatten(), expected)
+
+
+def test_gradients_are_histograms_of_gradients():
+    """A wedge that rises to the right and down has one orientation everywhere, and its strength."""
+    y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    strength, angle = gradient(torch.stack([0.3 * x + 0.1 * y, x * 0, y * 0])[None])
+    inner = (slice(None), slice(1, -1), slice(1, -1))
+    torch.testing.assert_close(strength[inner], torch.full((1, 30, 30), 2 * 0.1**0.5))
+    found = histograms(strength, angle, 8, 9)[0, :, 1:-1, 1:-1]
+    assert found.shape == (9, 2, 2)
+    place = float(torch.atan2(torch.tensor(0.1), torch.tensor(0.3))) / torch.pi * 9  # between bins 0 and 1
+    torch.testing.assert_close(found[0], torch.full((2, 2), 2 * 0.1**0.5 * (1 - place)))
+    torch.testing.assert_close(found[1], torch.full((2, 2), 2 * 0.1**0.5 * place))
+    assert found[2:].abs().max() < 1e-6
 
 
 def test_what_does_not_fit_is_said():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -78,3 +79,14 @@ def test_a_given_split_is_kept_and_what_it_lacks_is_cut_from_training():
         split_items([Item(f"i{i}", None, "ab"[i > 1]) for i in range(40)])
     with pytest.raises(InputError, match="no training part"):
         split_items([Item("i", None, "a", split="test")])
+
+
+@pytest.mark.parametrize("each", [3, 4, 8])
+def test_few_images_of_each_class_are_split_all_the_same(each):
+    items = [Item(f"i{i}", None, "abc"[i % 3]) for i in range(3 * each)]
+    parts = split_items(items)
+    for part in parts.values():
+        assert {item.label for item in part} == {"a", "b", "c"}
+    assert sum(map(len, parts.values())) == 3 * each
+    with pytest.raises(InputError, match=r"folds 0 to [23]") if each < 5 else nullcontext():
+        split_items(items, 4)

@@ -16,8 +16,11 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from torch import Tensor
 
 from zoo.vision.batch import ImageSet
+from zoo.vision.gradients import described
+from zoo.vision.resize import to_pixels
 
 THUMBNAIL = 16
+EDGE_SIDE, EDGE_CELL = 128, 8  # pixels
 
 
 def size_features(images: ImageSet) -> Float[NDArray, "N 4"]:
@@ -37,25 +40,44 @@ def thumbnails(images: ImageSet) -> Float[NDArray, "N pixels"]:
 
 def baselines(train: ImageSet, test: ImageSet, seed: int = 0) -> Mapping[str, Float[Tensor, "N classes"]]:
     """Probabilities of the test images, fitted on the training part, classes weighted alike."""
-    labels = np.array(train.labels)
+    found = told_by(train, (thumbnails(train), thumbnails(test)), test, seed)
+    linear = make_pipeline(StandardScaler(), LogisticRegression(C=1e-2, class_weight="balanced", max_iter=500))
+    return found | {"edge regression": probability(linear, train, edges(train), edges(test))}
+
+
+def edges(images: ImageSet) -> Float[NDArray, "N features"]:
+    """Histograms of gradients of the image squeezed to a square: what vision did before it learned its features."""
+    side = (EDGE_SIDE, EDGE_SIDE)
+    squares = [to_pixels(images.picture(i).resize(side, Image.Resampling.BICUBIC)) for i in range(len(images))]
+    return np.stack([described(s[None], EDGE_CELL, bins=8).flatten().numpy() for s in squares])
+
+
+def told_by(
+    train: ImageSet, thumbs: tuple[NDArray, NDArray], test: ImageSet, seed: int
+) -> dict[str, Float[Tensor, "N classes"]]:
     sizes = make_pipeline(
         StandardScaler(), PolynomialFeatures(2, include_bias=False),
         LogisticRegression(class_weight="balanced", max_iter=2000),
     )  # fmt: skip
     pixels = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, class_weight="balanced", max_iter=500))
     forest = RandomForestClassifier(500, class_weight="balanced", random_state=seed, n_jobs=1)
-    size, thumb = [size_features(x) for x in (train, test)], [thumbnails(x) for x in (train, test)]
-    found = {
-        "size alone": _probability(sizes, size[0], labels, size[1], len(train.classes)),
-        "thumbnail regression": _probability(pixels, thumb[0], labels, thumb[1], len(train.classes)),
-        "thumbnail forest": _probability(forest, thumb[0], labels, thumb[1], len(train.classes)),
+    return {
+        "size alone": probability(sizes, train, size_features(train), size_features(test)),
+        "thumbnail regression": probability(pixels, train, *thumbs),
+        "thumbnail forest": probability(forest, train, *thumbs),
     }
-    return {name: torch.as_tensor(p, dtype=torch.float32) for name, p in found.items()}
 
 
-def _probability(model, seen: NDArray, labels: NDArray, asked: NDArray, classes: int) -> NDArray:
+def colour_alone(train: ImageSet, thumbs: tuple[NDArray, NDArray]) -> Float[Tensor, "N classes"]:
+    """A forest on the mean red, green and blue."""
+    colours = [thumb.reshape(len(thumb), -1, 3).mean(1) for thumb in thumbs]
+    forest = RandomForestClassifier(200, min_samples_leaf=5, class_weight="balanced", random_state=0, n_jobs=1)
+    return probability(forest, train, *colours)
+
+
+def probability(model, train: ImageSet, seen: NDArray, asked: NDArray) -> Float[Tensor, "N classes"]:
     """A column for each class, zero for those that training has not seen."""
-    model.fit(seen, labels)
-    out = np.zeros((len(asked), classes))
+    model.fit(seen, np.array(train.labels))
+    out = np.zeros((len(asked), len(train.classes)))
     out[:, model.classes_] = model.predict_proba(asked)
-    return out
+    return torch.as_tensor(out, dtype=torch.float32)

@@ -14,6 +14,8 @@ from zoo.domain.cards import Card, load_card
 from zoo.domain.data import PARTS, DomainData
 from zoo.domain.download import fetch, locate
 from zoo.domain.errors import InputError, LeftOut
+from zoo.domain.insight import Insight
+from zoo.vision.audit import audit
 from zoo.vision.augment import Augment
 from zoo.vision.batch import ImageSet, Sizing, collate
 from zoo.vision.batching import TokenBatches, TokenLoader
@@ -83,6 +85,9 @@ class ImageData(DomainData):
             name: ImageSet(divided[name], found.classes, self.sizing, augment.get(name), found.bad, KEPT_PIXELS)
             for name in PARTS
         }
+
+    def audit(self) -> Insight:
+        return audit(self.part("train"), self.part("valid"), self.part("test"), self.seed)
 
     def train_dataloader(self) -> DataLoader:
         batches = TokenBatches(self.part("train"), self.batch_tokens, self.seed, self.alike)

@@ -1,6 +1,12 @@
-"""A trained classifier as one program for images of one size, to run where this package is not."""
+"""A trained classifier as one program for images of one size, to run where this package is not.
+
+torch.export.save(exported(model, (224, 160)), "model.pt2")
+write_onnx(model, (224, 160), "model.onnx")                     # pip install 'attention-zoo[onnx]'
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 from jaxtyping import Float
@@ -23,3 +29,11 @@ def exported(model: ImageReader, size: tuple[int, int], images: int = 2) -> torc
     example = torch.zeros(images, 3, *size)
     with torch.no_grad():
         return torch.export.export(_OneSize(model).eval(), (example,))
+
+
+def write_onnx(model: ImageReader, size: tuple[int, int], path: str | Path, images: int = 2) -> None:
+    """The same program as ONNX: input `images` [images, 3, height, width], normalised; output `logits`."""
+    program = torch.onnx.export(
+        exported(model, size, images), dynamo=True, verbose=False, input_names=["images"], output_names=["logits"]
+    )
+    program.save(path)

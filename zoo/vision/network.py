@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.attention import Backbone, Rotary
 from zoo.vision.embed import ImageEmbedding
 from zoo.vision.layout import Arrangement
 from zoo.vision.patches import Pixels
-from zoo.vision.readout import Readout
-from zoo.vision.resize import Grid
-
-
-class Read(NamedTuple):
-    """tokens [N, longest, D]: of each image those in `front` of it, then its patches; present: which there are."""
-
-    tokens: Float[Tensor, "N longest D"]
-    present: Bool[Tensor, "N longest"]
-    grids: list[Grid]
-    front: int
+from zoo.vision.readout import Read, Readout
 
 
 class ImageReader(nn.Module):
@@ -41,8 +29,7 @@ class ImageReader(nn.Module):
         return Read(*tokens.layout.images(encoded.tokens), tokens.grids, tokens.front)
 
     def vectors(self, pixels: Pixels, arrangement: Arrangement = "packed") -> Float[Tensor, "N D"]:
-        read = self.read(pixels, arrangement)
-        return self.readout(read.tokens, read.present, read.front)
+        return self.readout(self.read(pixels, arrangement))
 
     def forward(self, pixels: Pixels, arrangement: Arrangement = "packed") -> Float[Tensor, "N classes"]:
         return self.head(self.vectors(pixels, arrangement))

@@ -11,6 +11,7 @@ import math
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from timm.layers import build_sincos2d_pos_embed
 from torch import Tensor, nn
 
 from zoo.attention import LearnedGrid
@@ -37,6 +38,23 @@ class Interpolated(GridPositions):
 
     def added(self, height: int, width: int) -> Float[Tensor, "n D"]:
         return self.grid(height, width)[0]
+
+
+class Waves(Interpolated):
+    """The same table, started at half of sines and cosines of row and column (MoCo v3, Chen et al. 2021) instead of
+    noise: patches know their places, and their neighbours', from the first step on."""
+
+    def __init__(self, height: int, width: int, dim: int):
+        super().__init__(height, width, dim)
+        if wrong := self.problems(dim):
+            raise ValueError(wrong[0])
+        waves = build_sincos2d_pos_embed([height, width], dim, interleave_sin_cos=False)  # [h w, D]
+        with torch.no_grad():
+            self.grid.table.copy_(waves.T.view_as(self.grid.table) / 2)
+
+    @classmethod
+    def problems(cls, dim: int, **arguments: object) -> list[str]:
+        return [] if dim % 4 == 0 else [f"dim={dim} must be divisible by 4: sines and cosines of two axes"]
 
 
 class Factorised(GridPositions):

@@ -59,11 +59,11 @@ def look(model: ImageReader, pixels: Float[Tensor, "3 H W"], target: int | None 
     distance = _PatchDistance(torch.cat([nowhere, places]), front)
     with observe(model, gradient, rollout, received, distance):
         read = model.read([pixels])
-        logits = model.head(model.readout(read.tokens, read.present, front))[0]
+        logits = model.head(model.readout(read))[0]
         target = int(logits.argmax()) if target is None else target
         torch.autograd.grad(log_odds(logits, target), pixels)  # down to the image: the parameters may be frozen
     with torch.no_grad():
-        shares = model.readout.weights(read.tokens, read.present, front)
+        shares = model.readout.weights(read)
         rolled = rollout.of(shares)[0, front:]
     evidence = sum(_of_patches(x.sum(1)[0], grid) for x in gradient.result().values())
     tokens = front + grid.tokens

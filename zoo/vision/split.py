@@ -23,7 +23,7 @@ def split_items(items: Sequence[Item], fold: int = 0, seed: int = 0) -> dict[str
     five is the test part, and an eighth of the rest validates."""
     given = {part: [item for item in items if item.split == part] for part in PARTS}
     if not any(given.values()):
-        rest, test = _cut(items, NUM_FOLDS, fold, seed)
+        rest, test = _cut(items, NUM_FOLDS, fold, seed, least=3)
         train, valid = _cut(rest, VALID_PARTS, 0, seed)
         return {"train": train, "valid": valid, "test": test}
     if not given["train"]:
@@ -34,16 +34,20 @@ def split_items(items: Sequence[Item], fold: int = 0, seed: int = 0) -> dict[str
     return given
 
 
-def _cut(items: Sequence[Item], parts: int, chosen: int, seed: int) -> tuple[list[Item], list[Item]]:
-    """(the others, part `chosen`)"""
+def _cut(items: Sequence[Item], parts: int, chosen: int, seed: int, least: int = 2) -> tuple[list[Item], list[Item]]:
+    """(the others, part `chosen`). least: images of each class."""
     labels = np.array([item.label for item in items])
     groups = np.unique([item.group or item.name for item in items], return_inverse=True)[1]
-    few = [f"{label} has {count}" for label, count in Counter(labels.tolist()).items() if count < 3]
-    if few or len(items) < parts:
+    counts = Counter(labels.tolist())
+    few = [f"{label} has {count}" for label, count in counts.items() if count < least]
+    if few:
         raise InputError(
-            f"a training, a validation and a test part need 3 images of each class at least, and {parts} in all: "
-            f"{', '.join(few[:5]) or f'there are {len(items)}'}"
+            "a training, a validation and a test part need 3 images of each class at least (2 where one is given): "
+            + ", ".join(few[:5])
         )
+    parts = min(parts, max(counts.values()))  # no part without any image of the commonest class
+    if chosen >= parts:
+        raise InputError(f"fold={chosen}: no class has more than {parts} images, so there are folds 0 to {parts - 1}")
     held = list(_folds(labels, groups, parts, seed))[chosen]
     inside = set(held.tolist())
     return [x for i, x in enumerate(items) if i not in inside], [items[i] for i in held]
