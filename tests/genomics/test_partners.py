@@ -73,6 +73,7 @@ def test_a_motif_that_is_needed_in_a_pair_alone_is_confirmed(planted):
     name = planted.factors[0].name
     assert not result(planted, "1", name, needed=False).confirmed
     assert result(planted, "1", name, needed=False, paired=True).confirmed
+    assert not replace(result(planted, "1", name), asked=False).confirmed  # of a model that cannot tell the classes
     found = cooperation(("1", "2", "yes", 7, 2.0), ("1", "3", "no", 7, 0.2))
     assert found.partners == {"1", "2"}
     found.table.loc[1, "keeps a spacing"] = "yes"

@@ -29,6 +29,7 @@ NEEDS = {
     "sigma70": "genomics/ecoli-sigma70",
     "sigma70_shuffled": "genomics/ecoli-sigma70",
     "contacts": "proteins/kortemme_covariation",
+    "contacts_sequence": "proteins/cgdms_chains",
     "forecast": "graphs/supplygraph",
     "clothing": "vision/clothing-small",
     "bccd": "vision/bccd",
@@ -65,6 +66,8 @@ def words(name: str, folder: Path) -> list[str]:
         return [f"experiment={name}", f"callbacks.start.weights={folder / 'weights'}", *ITS_SHAPE]
     if name.startswith("promoter") and name not in NEEDS:
         return [f"experiment={name}", "data.num_sequences=200"]
+    if name == "contacts_sequence":
+        return [f"experiment={name}", "data.first=8"]
     if name.startswith("contacts"):
         few = ["data.num_families=7", "data.depth=30"] if name not in NEEDS else []
         return [f"experiment={name}", "model.family.steps=2", *few]

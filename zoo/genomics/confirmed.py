@@ -22,8 +22,8 @@ MOTIF_CAPTION = (
     "Found in {found_in}, tested on {tested_on}. Confirmed: sites are more frequent in positives than in their "
     "dinucleotide shuffles (presence q: Fisher, Benjamini-Hochberg) and the logit falls further when a site is "
     "destroyed than when a window of that size elsewhere is (knock-out q: Wilcoxon; by 0.05 or more), or it acts in a "
-    "pair (cooperates, or keeps a spacing), all at q < 0.05. Enrichment q: over the negatives; one that matters by its "
-    "place or partner may lack it. "
+    "pair (cooperates, or keeps a spacing), all at q < 0.05, in a model of AUROC {least} or more. Enrichment q: over "
+    "the negatives; one that matters by its place or partner may lack it. "
     "What plain enrichment found and no head shows is asked for that too, or for a pair. "
     "JASPAR: best TOMTOM match, "
     f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
@@ -42,14 +42,15 @@ class Confirmed:
     knockout: Knockout
     matches: tuple[Match, ...]
     paired: bool = False  # it cooperates with another motif, or keeps a spacing to it (`zoo.genomics.cooperation`)
+    asked: bool = True  # the model tells the classes apart, so that what it needs says something of them
 
     @property
     def confirmed(self) -> bool:
-        """More frequent in the positives of the test sequences than composition explains, and needed by the model or
-        one of a pair that acts. What no head showed and the model needs alone must tell the classes apart, too: a site
-        that merely resembles one that matters is needed a little."""
+        """More frequent in the positives of the test sequences than composition explains, and needed by a model that
+        tells the classes apart, or one of a pair that acts. What no head showed and the model needs alone must tell the
+        classes apart, too: a site that merely resembles one that matters is needed a little."""
         needed = self.knockout.confirms and (NO_HEAD not in self.sources or self.enriched.qvalue < 0.05)
-        return self.present.qvalue < 0.05 and (needed or self.paired)
+        return self.asked and self.present.qvalue < 0.05 and (needed or self.paired)
 
     @property
     def best(self) -> Match | None:

@@ -14,6 +14,8 @@ from zoo.genomics.core_elements import CoreElements
 from zoo.genomics.jaspar import Reference
 from zoo.genomics.motifs import Sites
 
+LEAST_AUROC = 0.55  # a model that tells the classes apart less says nothing of them, whatever it looks at
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -57,6 +59,7 @@ class Findings:
     planted: pd.DataFrame | None
     planted_pairs: pd.DataFrame | None
     origin: Origin
+    auroc: float  # of the model, on the test sequences
 
     @property
     def confirmed(self) -> list[Confirmed]:

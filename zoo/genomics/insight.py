@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 
 from zoo.domain.insight import Insight
-from zoo.genomics.attribution import attention_evidence
+from zoo.genomics.attribution import attention_evidence, logits
 from zoo.genomics.by_head import discover_by_head, with_unseen
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation, cooperation
@@ -29,7 +30,7 @@ from zoo.genomics.discover import MIN_SITES
 from zoo.genomics.enriched_words import enriched_motifs
 from zoo.genomics.enrichment import enrichment
 from zoo.genomics.evidence import KnownSites, head_name, site_coverage
-from zoo.genomics.findings import Findings, Origin, Tested
+from zoo.genomics.findings import LEAST_AUROC, Findings, Origin, Tested
 from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, load_jaspar, match
 from zoo.genomics.knockout import knockouts
 from zoo.genomics.merge import Discovery
@@ -102,7 +103,8 @@ def find(
     ]
     present_in = [(m, place) for m, place in zip(motifs, places, strict=True) if m.name in there]
     together = _cooperation(model, test, tested.letters, present_in, seed)
-    results = [replace(r, paired=r.motif.name in together.partners) for r in results]
+    auroc = roc_auc_score(test.labels, logits(model, torch.from_numpy(test.codes)))
+    results = [replace(r, paired=r.motif.name in together.partners, asked=auroc >= LEAST_AUROC) for r in results]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     elements = None
     if stranded:
@@ -123,6 +125,7 @@ def find(
         found_of_planted,
         pairs_of_planted,
         origin or Origin(),
+        float(auroc),
     )
 
 

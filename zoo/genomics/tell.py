@@ -17,7 +17,7 @@ from zoo.genomics.element_spacing import (
     spacing_lines,
 )
 from zoo.genomics.evidence import heads_by_motif
-from zoo.genomics.findings import Findings
+from zoo.genomics.findings import LEAST_AUROC, Findings
 from zoo.genomics.formats import to_bed, to_jaspar, to_meme
 from zoo.genomics.partners import (
     NETWORK_CAPTION,
@@ -62,16 +62,21 @@ def _labels(found: Findings) -> dict[str, str]:
 
 
 def _motifs(found: Findings) -> Insight:
-    said, tested, names = asdict(found.origin), found.tested, _labels(found)
+    origin, tested, names = asdict(found.origin), found.tested, _labels(found)
     tables = (
-        Table("motifs", "Motifs", motif_table(found.motifs, found.references), MOTIF_CAPTION.format(**said)),
+        Table(
+            "motifs",
+            "Motifs",
+            motif_table(found.motifs, found.references),
+            MOTIF_CAPTION.format(**origin, least=LEAST_AUROC),
+        ),
         Table("matches", "What JASPAR has like them", match_table(found.motifs), MATCH_CAPTION),
     )
     figures = ()
     if names:
         counts = (tested.positive.shape[1], len(tested.positive), len(tested.negative))
         where = pictures.positions(tested.sites, tested.sites_negative, names, *counts)
-        figures = (Figure("positions", "Where the motifs sit", where, POSITION_CAPTION.format(**said)),)
+        figures = (Figure("positions", "Where the motifs sit", where, POSITION_CAPTION.format(**origin)),)
     motifs = [r.motif for r in found.confirmed]
     shown = tested.sites[np.isin(tested.sites.motif, list(names))]
     files = {
@@ -80,7 +85,13 @@ def _motifs(found: Findings) -> Insight:
         "sites.bed": to_bed(shown, tested.names, tested.positive_lengths),
     }
     scores = {"motifs": len(motifs), "motifs_in_jaspar": sum(r.best is not None for r in found.confirmed)}
-    return Insight(headline(found.motifs, found.num_seqlets), tables, figures, files, scores)
+    said = headline(found.motifs, found.num_seqlets)
+    if found.auroc < LEAST_AUROC:
+        said = (
+            f"The model does not tell the classes apart (AUROC {found.auroc:.2f}): nothing it looks at is confirmed.\n"
+            + said
+        )
+    return Insight(said, tables, figures, files, scores)
 
 
 def _planted(found: Findings) -> Insight:
