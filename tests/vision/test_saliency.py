@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from tests.vision.test_one_image import KINDS, P, network
+from zoo.vision.insight import _test
 from zoo.vision.patches import cut
 from zoo.vision.perturb import _joined, controls, curves, interval
 from zoo.vision.pointing import covered, pointing
@@ -87,3 +89,12 @@ def test_an_interval_holds_its_mean():
     values = torch.randn(40, generator=torch.Generator().manual_seed(0)).numpy()
     mean, low, high = interval(values)
     assert low < mean < high and high - low < 1
+
+
+def test_a_fall_that_is_sure_and_tiny_confirms_nothing():
+    """Of a model of permuted labels: below both controls in every image, by a thousandth."""
+    rng = np.random.default_rng(0)
+    control = rng.uniform(0.2, 0.3, (48, 2))
+    areas = {"random": control, "centre": control}
+    for fall, verdict in ((0.001, "no"), (0.05, "yes")):
+        assert _test("rollout", areas | {"rollout": control - fall})["confirmed"] == verdict
