@@ -162,6 +162,8 @@ def test_noise_and_dropped_maps_are_of_training_alone(family):
     seen = model.train().features(batch)
     torch.testing.assert_close(seen[:, len(COUPLINGS) :], batch.features[:, len(COUPLINGS) :])
     assert torch.allclose(seen, seen.mT, atol=1e-5) and not torch.equal(seen, batch.features)
+    with pytest.raises(InputError, match="trained with another version"):
+        model(batch._replace(features=batch.features[:, 1:]))
 
 
 @pytest.mark.parametrize("kind", ["axial", "dilated"])

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from zoo.domain.errors import InputError
 from zoo.domain.insight import Insight
 from zoo.domain.optim import AdamW
 from zoo.proteins.batch import Batch
@@ -51,7 +52,12 @@ class ContactPredictor(PairPredictor):
         return wrong + super().problems(**arguments)
 
     def features(self, batch: Batch) -> Float[Tensor, "B C L L"]:
-        """In training, disturbed."""
+        """In training, disturbed. Raises InputError if the model was trained on others than are made now."""
+        if batch.features.shape[1] != self.backbone.features:
+            raise InputError(
+                f"the model reads {self.backbone.features} features of each pair and {batch.features.shape[1]} are "
+                "made of an alignment: it was trained with another version; train it again"
+            )
         if not self.training:
             return batch.features
         maps, rest = batch.features.split([len(COUPLINGS), batch.features.shape[1] - len(COUPLINGS)], dim=1)
