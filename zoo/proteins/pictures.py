@@ -66,18 +66,16 @@ def in_space(probability: Float[np.ndarray, "L L"], title: str, native: Native) 
     seen = ~np.isnan(native.beta).any(1)
     centred = native.beta - native.beta[seen].mean(0)
     _, _, axes_of = np.linalg.svd(centred[seen], full_matrices=False)
-    axes_of[2] *= np.sign(np.linalg.det(axes_of))  # turned, never mirrored
-    place = centred @ axes_of.T
-    figure = plt.figure(figsize=(5.4, 5.0), layout="constrained")
-    axes = figure.add_subplot(projection="3d", proj_type="ortho")
-    axes.view_init(elev=90, azim=-90)
+    axes_of[1] *= np.sign(np.linalg.det(axes_of))  # turned, never mirrored: the third axis looks at us
+    place = (centred @ axes_of.T)[:, :2]
+    figure, axes = plt.subplots(figsize=(5.4, 5.0), layout="constrained")
     axes.plot(*place.T, color=GREY, lw=2, zorder=1)  # a line breaks where a residue was not seen
-    axes.scatter(*place[seen].T, c=np.flatnonzero(seen), cmap="viridis", s=12, depthshade=False, zorder=2)
+    axes.scatter(*place[seen].T, c=np.flatnonzero(seen), cmap="viridis", s=12, zorder=3)
     i, j, right = _best_pairs(probability, native, LONG, native.num_resolved // 2)
     for mine, colour, label in ((right, BLUE, "predicted, in contact"), (~right, ORANGE, "predicted, not")):
-        ends = np.stack([place[i[mine]], place[j[mine]], np.full((int(mine.sum()), 3), np.nan)], axis=1).reshape(-1, 3)
-        axes.plot(*ends.T, color=colour, lw=0.9, label=f"{label} ({int(mine.sum())})")
-    axes.set_box_aspect(np.ptp(place[seen], axis=0), zoom=1.25)
+        ends = np.stack([place[i[mine]], place[j[mine]], np.full((int(mine.sum()), 2), np.nan)], axis=1).reshape(-1, 2)
+        axes.plot(*ends.T, color=colour, lw=0.9, zorder=2, label=f"{label} ({int(mine.sum())})")
+    axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
     axes.set_title(title, loc="left", fontsize=9, color=INK)
     axes.legend(fontsize=7, loc="lower left", frameon=False)
