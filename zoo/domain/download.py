@@ -20,7 +20,7 @@ import pooch
 import requests
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from zoo.domain.cards import Card, CardFile
+from zoo.domain.cards import Card, CardFile, load_card
 from zoo.domain.errors import InputError
 
 
@@ -33,6 +33,16 @@ def cache_dir() -> Path:
 def locate(card: Card) -> Path | None:
     """The folder that holds every file of the set at its right size, or None. No network, no hashing."""
     return next((folder for folder in _folders(card) if _complete(folder, card)), None)
+
+
+def not_here(name: str) -> list[str]:
+    """One sentence if there is no such card or its files are not here: what a data module says of it beforehand."""
+    try:
+        if locate(load_card(name)) is not None:
+            return []
+    except InputError as error:
+        return [str(error)]
+    return [f"the data set {name} is not here yet: run `zoo datasets fetch {name}`, or set ZOO_DATA to a mirror"]
 
 
 def fetch(card: Card, progress: bool = True) -> Path:

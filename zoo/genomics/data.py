@@ -11,7 +11,7 @@ from Bio.Data.IUPACData import ambiguous_dna_values
 
 from zoo.domain.cards import load_card
 from zoo.domain.data import PARTS, DomainData
-from zoo.domain.download import fetch, locate
+from zoo.domain.download import fetch, not_here
 from zoo.domain.errors import InputError
 from zoo.domain.insight import Insight
 from zoo.genomics.audit import audit
@@ -140,7 +140,7 @@ class CardPromoters(PromoterData):
         if wrong := super().problems(**arguments) + fold_problems(arguments.get("fold")):
             return wrong
         try:
-            found = load_card(card)
+            load_card(card)
         except InputError as error:
             return [str(error)]
         if wrong := site_problems(arguments.get("known_site")):
@@ -149,11 +149,7 @@ class CardPromoters(PromoterData):
             return [f"files={dict(files)}: expected train, valid and test, or positives with or without negatives"]
         if negatives == "given" and set(files) == {"positives"}:
             return [f"negatives=given: {card} has positives alone; give one of {', '.join(MADE)}"]
-        if locate(found) is None:
-            return [
-                f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"
-            ]
-        return []
+        return not_here(card)
 
     def read(self) -> Mapping[str, Sequences]:
         folder = fetch(load_card(self.card))

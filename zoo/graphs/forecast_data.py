@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.domain.cards import load_card
 from zoo.domain.data import DomainData
-from zoo.domain.download import fetch, locate
+from zoo.domain.download import fetch, not_here
 from zoo.domain.errors import InputError
 from zoo.graphs.graph import SupplyGraph, build_graph
 from zoo.graphs.planted import shuffled
@@ -63,12 +63,7 @@ class ProductSeries(DomainData):
             wrong.append(
                 f"test_from={test_from} leaves no day to fit on, after a window of {window} and {valid_days} to choose"
             )
-        try:
-            if locate(load_card(card)) is None:
-                wrong.append(f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA")
-        except InputError as error:
-            wrong.append(str(error))
-        return wrong
+        return wrong + not_here(card)
 
     def parts(self) -> Mapping[str, WindowSet]:
         series = read_supplygraph(fetch(load_card(self.card)))

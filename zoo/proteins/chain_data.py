@@ -12,8 +12,7 @@ from torch.utils.data import Dataset
 
 from zoo.domain.cards import load_card
 from zoo.domain.data import DomainData
-from zoo.domain.download import fetch, locate
-from zoo.domain.errors import InputError
+from zoo.domain.download import fetch, not_here
 from zoo.proteins.batch import Batch, Example, truth
 from zoo.proteins.chains import read_chain_examples
 from zoo.proteins.homologues import clusters, whole_clusters
@@ -72,14 +71,7 @@ class Chains(DomainData):
     @classmethod
     def problems(cls, card: str, **arguments: Any) -> list[str]:
         wrong = super().problems(**arguments)
-        try:
-            if locate(load_card(card)) is None:
-                wrong.append(
-                    f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"
-                )
-        except InputError as error:
-            wrong.append(str(error))
-        return wrong
+        return wrong + not_here(card)
 
     def parts(self) -> Mapping[str, ChainSet]:
         examples = list(read_chain_examples(fetch(load_card(self.card))))

@@ -14,8 +14,7 @@ import numpy as np
 
 from zoo.domain.cards import load_card
 from zoo.domain.data import DomainData
-from zoo.domain.download import fetch, locate
-from zoo.domain.errors import InputError
+from zoo.domain.download import fetch, not_here
 from zoo.proteins.batch import Example, FamilySet, collate
 from zoo.proteins.families import read_families
 from zoo.proteins.family_attention import FamilySettings
@@ -90,14 +89,7 @@ class HeldOutFamilies(Families):
         wrong = super().problems(**arguments)
         if not 0 <= fold < num_folds:
             wrong.append(f"fold={fold} must be one of 0 to {num_folds - 1}")
-        try:
-            if locate(load_card(card)) is None:
-                wrong.append(
-                    f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"
-                )
-        except InputError as error:
-            wrong.append(str(error))
-        return wrong
+        return wrong + not_here(card)
 
     def examples(self) -> Mapping[str, list[Example]]:
         families = sorted(read_families(fetch(load_card(self.card))), key=lambda f: (f.fold, f.name))

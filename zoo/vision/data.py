@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from zoo.domain.cards import Card, load_card
 from zoo.domain.data import PARTS, DomainData
-from zoo.domain.download import fetch, locate
+from zoo.domain.download import fetch, not_here
 from zoo.domain.errors import InputError, LeftOut
 from zoo.domain.insight import Insight
 from zoo.vision.audit import audit
@@ -146,16 +146,7 @@ class CardImages(ImageData):
 
     @classmethod
     def problems(cls, card: str, fold: int = 0, **arguments: Any) -> list[str]:
-        wrong = super().problems(**arguments) + fold_problems(fold)
-        try:
-            found = load_card(card)
-        except InputError as error:
-            return [*wrong, str(error)]
-        if locate(found) is None:
-            wrong.append(
-                f"the data set {card} is not here yet: run `zoo datasets fetch {card}`, or set ZOO_DATA to a mirror"
-            )
-        return wrong
+        return super().problems(**arguments) + fold_problems(fold) + not_here(card)
 
     def catalogue(self) -> Catalogue:
         card = load_card(self.card)
