@@ -91,11 +91,12 @@ def test_propensity_learns_who_touches_and_at_what_separation():
     c, others = LETTERS.index("C"), [i for i in range(20) if LETTERS[i] != "C"]
     assert learnt.by_residues[c, c] > 0.5 > learnt.by_residues[c, others].max()
     np.testing.assert_array_equal(learnt.by_residues, learnt.by_residues.T)
-    (new,) = chains_where_cysteines_touch(1)
-    score = learnt.scores(new.alignment.codes[0])
-    far = np.triu(np.ones_like(score, dtype=bool), 24)
-    if (new.native.contact & far).any():
-        assert score[new.native.contact & far].min() > score[~new.native.contact & far].mean()
+    codes = encode("C" + "A" * 29 + "C" + "A" * 9)
+    score = learnt.scores(codes)
+    assert (
+        score[0, 30] == score.max()
+        and score[0, 30] > score[1, 31] == learnt.separation(codes)[0, 30] + learnt.by_residues[0, 0]
+    )
 
 
 def test_a_sequence_alone_says_what_it_says_in_a_batch_and_symmetrically():

@@ -163,3 +163,13 @@ def test_lists(capsys):
     assert "promoter_tata" in capsys.readouterr().out
     cli.main(["datasets"])
     assert "gue-mouse-jund" in capsys.readouterr().out
+
+
+def test_of_a_model_that_cannot_tell_the_classes_apart_nothing_is_confirmed(tiny_run):
+    from zoo.genomics.findings import LEAST_AUROC
+
+    (auroc,) = pd.read_csv(tiny_run / "scores.csv").query("model == 'attention'").auroc
+    said = (tiny_run / "insight" / "headline.txt").read_text()
+    assert ("does not tell the classes apart" in said) == (auroc < LEAST_AUROC)
+    if auroc < LEAST_AUROC:
+        assert (pd.read_csv(tiny_run / "insight" / "motifs.csv").confirmed == "no").all()
