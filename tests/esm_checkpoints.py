@@ -34,6 +34,13 @@ class Gated(nn.Module):
         return x[..., half:] * F.silu(x[..., :half])
 
 
+ESM_SHAPE = [
+    f"backbone.residues.encoder.{word}"
+    for word in (f"dim={D}", f"depth={DEPTH}", f"num_heads={HEADS}", f"mlp_ratio={HIDDEN / D}",
+                 f"positions.head_dim={D // HEADS}")
+]  # fmt: skip
+
+
 def reference(family: str, seed: int = 0, **changes) -> EsmForMaskedLM:
     """In eval mode, with weights at which no part is trivial."""
     sizes = {

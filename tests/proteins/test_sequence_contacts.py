@@ -19,6 +19,7 @@ from zoo.proteins.chains import read_cgdms
 from zoo.proteins.contacts import Native
 from zoo.proteins.homologues import clusters, whole_clusters
 from zoo.proteins.propensity import Propensity
+from zoo.proteins.residues import Residues
 from zoo.proteins.sequence_insight import explain
 from zoo.proteins.sequence_map import SequenceMap, separation_bins
 from zoo.proteins.sequence_model import SequencePredictor
@@ -41,7 +42,7 @@ def example(name: str, letters: str, contact: np.ndarray | None = None) -> Examp
 
 def model(**change) -> SequencePredictor:
     encoder = UniformBackbone(dim=16, depth=2, num_heads=2, positions=Rotary())
-    return SequencePredictor(SequenceMap(encoder, dim=8, reach=(1, 2)), AdamW(learning_rate=3e-3), **change)
+    return SequencePredictor(SequenceMap(Residues(encoder), dim=8, reach=(1, 2)), AdamW(learning_rate=3e-3), **change)
 
 
 def test_a_chain_is_read_and_its_beta_placed(tmp_path):

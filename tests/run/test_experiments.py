@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from esm_checkpoints import ITS_SHAPE, published
+from esm_checkpoints import ESM_SHAPE, ITS_SHAPE, published, reference, saved
 from PIL import Image
 from realdata import MIRROR, real
 
@@ -29,6 +29,7 @@ NEEDS = {
     "sigma70": "genomics/ecoli-sigma70",
     "sigma70_shuffled": "genomics/ecoli-sigma70",
     "contacts": "proteins/kortemme_covariation",
+    "contacts_esm": "proteins/cgdms_chains",
     "contacts_sequence": "proteins/cgdms_chains",
     "forecast": "graphs/supplygraph",
     "clothing": "vision/clothing-small",
@@ -68,6 +69,9 @@ def words(name: str, folder: Path) -> list[str]:
         return [f"experiment={name}", "data.num_sequences=200"]
     if name == "contacts_sequence":
         return [f"experiment={name}", "data.first=8"]
+    if name == "contacts_esm":
+        saved(reference("esm2"), folder / "weights")
+        return [f"experiment={name}", "data.first=8", f"callbacks.start.weights={folder / 'weights'}", *ESM_SHAPE]
     if name.startswith("contacts"):
         few = ["data.num_families=7", "data.depth=30"] if name not in NEEDS else []
         return [f"experiment={name}", "model.family.steps=2", *few]

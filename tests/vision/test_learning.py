@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from tests.vision.test_timm import shaken
@@ -51,7 +52,8 @@ def test_published_weights_under_a_new_head(tmp_path):
     with pytest.raises(WeightsError, match="no place for"):
         fill_classifier(classifier(depth=1), checkpoint)
     model.begin(["a", "b", "c"])
-    StartFromTimm(str(tmp_path / "vit.pth"), probe=True).load(model, checkpoint)
+    start = StartFromTimm(str(tmp_path / "vit.pth"), probe=True)
+    start.setup(pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu"), model, "fit")
     assert {n for n, p in model.named_parameters() if p.requires_grad} == {"head.1.weight", "head.1.bias"}
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 
 import pytorch_lightning as pl
+from torch import nn
 
 from zoo.attention.pretrained import Checkpoint, WeightsError, problem_of
 from zoo.domain.errors import InputError
@@ -32,10 +34,17 @@ class StartFrom(pl.Callback):
     def load(self, module: pl.LightningModule, checkpoint: Checkpoint) -> None:
         """Raises WeightsError or InputError, in one sentence, if they do not fit."""
 
+    def unchanged(self, module: pl.LightningModule) -> Iterable[nn.Module]:
+        """The parts of the model that do not learn, in a resumed run neither."""
+        return ()
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if stage != "fit" or trainer.ckpt_path is not None:
+        if stage != "fit":
             return
-        try:
-            self.load(pl_module, Checkpoint.open(self.weights))
-        except WeightsError as error:
-            raise InputError(str(error)) from error
+        if trainer.ckpt_path is None:
+            try:
+                self.load(pl_module, Checkpoint.open(self.weights))
+            except WeightsError as error:
+                raise InputError(str(error)) from error
+        for part in self.unchanged(pl_module):
+            part.requires_grad_(False)

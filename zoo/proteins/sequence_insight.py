@@ -33,14 +33,16 @@ def explain(model: SequencePredictor, data: pl.LightningDataModule | DataLoader)
     """Of the test part, or of a person's own sequences."""
     loader = data if isinstance(data, DataLoader) else data.test_dataloader()
     model.eval()
+    front = model.backbone.residues.in_front
     seen: list[tuple[Example, np.ndarray]] = []
     heads: list[pd.DataFrame] = []
     for batch in loader:
         moved: Batch = model.transfer_batch_to_device(batch, model.device, 0)
-        with observe(model.backbone.encoder, maps := FullMap()):
+        with observe(model.backbone.residues.encoder, maps := FullMap()):
             probabilities = model.probabilities(moved)
         seen += zip(moved.examples, (p.numpy() for p in probabilities), strict=True)
         attention = np.concatenate([m.float().cpu().numpy() for m in maps.result().values()], axis=1)
+        attention = attention[:, :, front:, front:]
         heads += [head_rows(a, e) for a, e in zip(attention, moved.examples, strict=True)]
     insight = told(seen, most=SHOWN)
     rows = pd.concat(heads).groupby("head", as_index=False).mean()
@@ -51,13 +53,13 @@ def explain(model: SequencePredictor, data: pl.LightningDataModule | DataLoader)
 
 
 def head_rows(attention: np.ndarray, example: Example) -> pd.DataFrame:
-    """One row for each head of all layers, [heads, L, L]."""
+    """One row for each head of all layers, [heads, L, L], of what it gives to residues."""
     length = example.alignment.length
     apart = np.abs(np.subtract.outer(range(length), range(length)))
     rows = []
     for head, whole in enumerate(attention):
         a = whole[:length, :length]
-        row: dict[str, float] = {"head": head, "mean distance": float((a * apart).sum() / length)}
+        row: dict[str, float] = {"head": head, "mean distance": float((a * apart).sum() / a.sum())}
         if example.native is not None:
             scores = long_range(apc(a + a.T), example.native)
             row |= {f"long P@{top}": p for top, p in zip(TOPS, scores, strict=True)}

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
-from zoo.attention import Backbone, Padding
 from zoo.proteins.alphabet import GAP
 from zoo.proteins.pair_map import DilatedMap, PairMap, symmetric
+from zoo.proteins.residues import Residues
 
 BINS = 20  # of separation: each of its own up to 12, then wider and wider
 PAD = GAP  # a code behind the end of a sequence
@@ -25,22 +25,15 @@ class SequenceMap(PairMap):
     dim: width of the map.
     """
 
-    def __init__(self, encoder: Backbone, dim: int = 32, reach: tuple[int, ...] = (1, 2, 4, 1)):
+    def __init__(self, residues: Residues, dim: int = 32, reach: tuple[int, ...] = (1, 2, 4, 1)):
         super().__init__(GAP + 1, dim)
-        if encoder.num_prefix:
-            raise ValueError(f"num_prefix={encoder.num_prefix}: a pair of residues has no prefix token; give 0")
-        self.encoder = encoder
-        self.residues = nn.Embedding(GAP + 1, encoder.dim)
-        self.left, self.right, self.alone = (nn.Linear(encoder.dim, dim) for _ in range(3))
+        self.residues = residues
+        self.left, self.right, self.alone = (nn.Linear(residues.dim, dim) for _ in range(3))
         self.apart = nn.Embedding(BINS, dim)
         self.over = DilatedMap(dim, dim, tuple(reach))
 
-    def states(self, features: Integer[Tensor, "B L"], present: Bool[Tensor, "B L"]) -> Float[Tensor, "B L D"]:
-        """What the backbone says of each residue."""
-        return self.encoder(self.residues(features), Padding(present)).body
-
     def forward(self, features: Integer[Tensor, "B L"], present: Bool[Tensor, "B L"]) -> Float[Tensor, "B L L P"]:
-        tokens = self.states(features, present)
+        tokens = self.residues(features, present)
         product = symmetric(self.left(tokens)[:, :, None] * self.right(tokens)[:, None])
         alone = self.alone(tokens)
         apart = self.apart(separation_bins(features.shape[1]).to(features.device))

@@ -43,7 +43,7 @@ class SequencePredictor(PairPredictor):
 
     def embeddings(self, batch: Batch) -> Tensor:
         """The mean over the residues of what the backbone says of them."""
-        tokens = self.backbone.states(batch.features, batch.present)
+        tokens = self.backbone.residues(batch.features, batch.present)
         present = batch.present[..., None]
         return (tokens * present).sum(1) / present.sum(1)
 

@@ -13,7 +13,7 @@ is what the weights are called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import timm
@@ -164,9 +164,9 @@ class StartFromTimm(StartFrom):
         started = fill_classifier(module, checkpoint)
         if not started.filled:
             raise InputError(f"{self.weights} holds nothing that the model has")
-        if self.probe:
-            for part in (module.embedding, module.backbone, module.readout):
-                part.requires_grad_(False)
+
+    def unchanged(self, module: ImageClassifier) -> Iterable[nn.Module]:
+        return (module.embedding, module.backbone, module.readout) if self.probe else ()
 
 
 def fill_classifier(module: ImageClassifier, checkpoint: Checkpoint) -> Fitted:
