@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from zoo.attention import Rotary, UniformBackbone
+from zoo.attention.observe import attentions
 from zoo.domain.errors import InputError
 from zoo.domain.optim import AdamW
 from zoo.genomics.attribution import attention_evidence, best_windows, coverage, logits, mutagenesis
@@ -17,6 +18,7 @@ from zoo.genomics.inputs import input_loader
 from zoo.genomics.model import PromoterDetector
 from zoo.genomics.sequences import from_strings
 from zoo.genomics.sequences import reverse_complement as reference_reverse_complement
+from zoo.heads.gates import gated
 
 
 def detector(strands="given", embedding=None, **changes) -> PromoterDetector:
@@ -144,6 +146,20 @@ def test_attention_and_mutagenesis_land_on_the_planted_site_and_a_shuffled_contr
     control, x, sites = trained_to_find("TGACTCA", shuffle=True)
     seen = attention_evidence(control, x)
     assert coverage(best_windows(seen.score, 15, present[: len(x)]).tolist(), 15, sites) < 0.5
+
+
+def test_along_the_whole_way_evidence_adds_up_to_what_attention_did():
+    """The integral from no attention to all of it is the difference of the logits (Hao et al. 2021)."""
+    model = detector(embedding=ConvStem(20, 1, 1))  # a token for each base, which sees no other
+    x = codes("ACGTTGACCATGCATTACGGAACGTTGAC", "GGATCAACGTAACCG")
+    steps = 64
+    seen = attention_evidence(model, x, faded=[(k + 0.5) / steps for k in range(steps)])
+    with gated(model, {layer: torch.zeros(1) for layer in attentions(model)}):
+        without = logits(model, x)
+    expected = logits(model, x) - without
+    torch.testing.assert_close(seen.score.sum(1), expected, rtol=1e-3, atol=1e-4)
+    alone = attention_evidence(model, x, faded=(1.0,)).score.sum(1)
+    assert (alone - expected).abs().min() > 0.01  # the gradient at the end of the way says something else
 
 
 def test_evidence_of_both_strands_is_turned_back():

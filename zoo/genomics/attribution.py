@@ -1,11 +1,17 @@
 """How much each base speaks for the positive class: attention x gradient, raw attention, in-silico mutagenesis.
 
+Where a sequence is called with certainty, more attention to the site that decided it would change nothing, and may even
+lower the logit: the gradient there says the opposite of what the site did. So the gradient is taken along the way
+from half of all attention to all of it (Hao et al. 2021, "Self-Attention Attribution", section 3):
+
+    sum_i A_ij 1/m sum_s dlogit/dA_ij,    each of the m gradients where all attention is faded to s A
+
 Axes: N sequences, L bases, H heads, n tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +21,12 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from zoo.attention import Received, ReceivedGradient, observe
+from zoo.attention.observe import attentions
 from zoo.genomics.batch import reverse_complement
 from zoo.genomics.embed import PAD
+from zoo.heads.gates import gated
+
+FADED = (0.5, 1.0)  # of all attention; more shares gain nothing, smaller ones miss what two sites say together
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
@@ -40,19 +50,22 @@ def attention_evidence(
     model: PromoterDetector,
     codes: Integer[Tensor, "N L"],
     batch_size: int = 256,
+    faded: Sequence[float] = FADED,
 ) -> Attention:
     """Run `model` with its attention observed, forward and backward from the logit of the positive class.
 
-    sum_i A_ij dlogit/dA_ij, positive and negative, received by token j, for every head of every layer, the pooling
-    attention included. If the model averages the strands, so does the evidence: the other strand's track is turned
+    Attention x gradient, positive and negative, received by token j, for every head of every layer, the pooling
+    attention included. faded: shares of all attention at which the gradient is taken, the last of them 1. If the model averages the strands, so does the evidence: the other strand's track is turned
     back.
     """
     parts = []
     for chunk in codes.split(batch_size):
-        forward = _strand(model, chunk)
+        forward = _strand(model, chunk, faded)
         if model.strands == "both":
             lengths = (chunk != PAD).sum(1)
-            back = _map(_strand(model, reverse_complement(chunk)), lambda t, lengths=lengths: _turned(t, lengths))
+            back = _map(
+                _strand(model, reverse_complement(chunk), faded), lambda t, lengths=lengths: _turned(t, lengths)
+            )
             forward = _merge(forward, back, lambda a, b: (a + b) / 2)
         parts.append(forward)
     out = parts[0]
@@ -61,12 +74,20 @@ def attention_evidence(
     return out
 
 
-def _strand(model: PromoterDetector, codes: Integer[Tensor, "N L"]) -> Attention:
+def _strand(model: PromoterDetector, codes: Integer[Tensor, "N L"], faded: Sequence[float]) -> Attention:
+    seen = [_faded(model, codes, share) for share in faded]
+    heads = {at: torch.stack([one.heads[at] for one in seen]).mean(0) for at in seen[-1].heads}
+    return Attention(sum(heads.values()), seen[-1].raw, heads)
+
+
+def _faded(model: PromoterDetector, codes: Integer[Tensor, "N L"], share: float) -> Attention:
+    """What the model says while every head gives `share` times its output."""
     codes = codes.to(model.device)
     embedded = model.embedding(codes)
     tokens = replace(embedded, tokens=embedded.tokens.detach().requires_grad_())
     raw, gradient = Received(), ReceivedGradient()
-    with torch.enable_grad(), observe(model, raw, gradient):
+    gates = {layer: torch.tensor([share]) for layer in attentions(model)}
+    with torch.enable_grad(), observe(model, raw, gradient), gated(model, gates):
         torch.autograd.grad(model.logit_of(tokens).sum(), tokens.tokens)
     n, length = tokens.tokens.shape[1], codes.shape[1]
 
@@ -74,7 +95,7 @@ def _strand(model: PromoterDetector, codes: Integer[Tensor, "N L"]) -> Attention
         return tokens.to_bases(received[:, -n:], length).cpu()  # class and register tokens stand in front
 
     heads = {
-        (layer, head): bases(per_head[:, head])
+        (layer, head): bases(per_head[:, head]) / share  # A . dlogit/d(share A)
         for layer, per_head in gradient.result().items()
         for head in range(per_head.shape[1])
     }
