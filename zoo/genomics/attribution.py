@@ -55,8 +55,8 @@ def attention_evidence(
     """Run `model` with its attention observed, forward and backward from the logit of the positive class.
 
     Attention x gradient, positive and negative, received by token j, for every head of every layer, the pooling
-    attention included. faded: shares of all attention at which the gradient is taken, the last of them 1. If the model averages the strands, so does the evidence: the other strand's track is turned
-    back.
+    attention included. faded: shares of all attention at which the gradient is taken, the last of them 1. If the model
+    averages the strands, so does the evidence: the other strand's track is turned back.
     """
     parts = []
     for chunk in codes.split(batch_size):
