@@ -24,10 +24,8 @@ def commands() -> list[str]:
         text = page.read_text().replace("\\\n", " ")
         blocks = re.findall(r"```\n(.*?)```", text, flags=re.S)
         lines = [line.split(" #")[0] for block in blocks for line in block.splitlines()]
-        lines += [
-            " ".join(code.split())
-            for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.S))
-        ]
+        inline = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
+        lines += [" ".join(code.split()) for code in inline]
         found += [line.strip() for line in lines]
     return sorted(set(found))
 
@@ -39,12 +37,13 @@ def of(start: str) -> list[list[str]]:
 @pytest.mark.parametrize("words", of("python train.py") + of("zoo audit"), ids=" ".join)
 def test_every_training_command_composes(words):
     whole = [word for word in words if not re.search(r"[/<>]|\.\.\.|=$", word)]
-    assert [m for m in check_overrides(whole, conf_dir(), "train")] == []
+    assert check_overrides(whole, conf_dir(), "train") == []
 
 
 @pytest.mark.parametrize("verb", ["explain", "predict", "test", "resume", "heads", "datasets"])
 def test_every_verb_is_spelt_right(verb):
-    assert (lines := of(f"zoo {verb}"))
+    lines = of(f"zoo {verb}")
+    assert lines
     for words in lines:
         if words and "..." not in words:
             _parser().parse_args([verb, *words])
