@@ -173,6 +173,26 @@ def test_each_way_to_join_fits_the_same_model(how):
     assert len(joined(graph, how).supplier) == links[how]
 
 
+@pytest.mark.parametrize("horizon", [1, 7])
+def test_a_window_is_enough_to_forecast_from_and_one_day_less_is_said(tmp_path, horizon):
+    (tmp_path / "agents.csv").write_text("name\na\nb\n")
+    (tmp_path / "links.csv").write_text("supplier,buyer\na,b\n")
+    model = forecaster(window=28, horizon=horizon).eval()
+
+    def opened(days: int, **how):
+        dates = pd.date_range("2024-01-01", periods=days)
+        for signal in model.signals:
+            pd.DataFrame({"date": dates, "a": 1.0, "b": 2.0}).to_csv(tmp_path / f"{signal}.csv", index=False)
+        return model.open_input(tmp_path, **how)
+
+    assert model(next(iter(opened(28)))).isfinite().all()
+    assert len(next(iter(opened(28 + horizon, labelled=True))).day) == 1
+    with pytest.raises(InputError, match="has 27 days, and at least 28 are needed"):
+        opened(27)
+    with pytest.raises(InputError, match=f"has {27 + horizon} days, and at least {28 + horizon} are needed"):
+        opened(27 + horizon, labelled=True)
+
+
 def test_own_series_are_read_or_refused(tmp_path):
     (tmp_path / "agents.csv").write_text("name\na\nb\n")
     (tmp_path / "links.csv").write_text("supplier,buyer\na,b\n")
@@ -189,6 +209,9 @@ def test_own_series_are_read_or_refused(tmp_path):
         ("date,a,b\n2024-01-01,1,\n", "sales of 'b' on 2024-01-01 is nan"),
         ("date,a,b\n2024-01-01,1,x\n", "something else than numbers"),
         ("date,a,b\nsoon,1,2\n", "something else than dates"),
+        ("date,b,a\n2024-01-01,1,2\n", "the columns of sales are not in the order of agents.csv"),
+        ("date,a,b\n2024-01-01,1e300,2\n", "is 1e\\+300: expected a number from 0 to 1e\\+30"),
+        ("date,a,b\n", "sales has no days"),
     ):
         with pytest.raises(InputError, match=said):
             read(text)

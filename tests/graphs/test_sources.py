@@ -106,6 +106,9 @@ def test_an_undirected_graph_supplies_both_ways():
         ({"links": LINKS.drop(columns="buyer")}, "links lack the column buyer"),
         ({"agents": AGENTS.assign(shock=[1.0, np.nan, 0.0])}, "the features of 'mill' (row 2) hold NaN"),
         ({"agents": AGENTS.assign(shock="high")}, "shock holds something else than numbers"),
+        ({"agents": AGENTS.assign(shock=[1e39, 0, 0])}, "the features of 'mill' (row 1) hold NaN or infinity"),
+        ({"agents": AGENTS.assign(name=["mill", None, "bakery"])}, "agent 2 has no name"),
+        ({"agents": AGENTS[:0]}, "there are no agents"),
         ({"agents": AGENTS.drop(columns="shock")}, "agents lack the column shock"),
         ({"agents": AGENTS.drop(columns="id")}, "mill stands for several agents: add a column `id`"),
         ({"agents": AGENTS.assign(id=["1", "1", "3"])}, "1 stands for several agents: give each a different id"),
@@ -135,5 +138,20 @@ def test_a_missing_file_or_label_is_said(tmp_path):
         read_own(tmp_path, ["shock"], KINDS)
     AGENTS.to_csv(tmp_path / "agents.csv", index=False)
     LINKS.to_csv(tmp_path / "links.csv", index=False)
-    with pytest.raises(InputError, match="no column 'response'"):
+    with pytest.raises(InputError, match="0 agents have a known 'response', and at least 2"):
+        read_own(tmp_path, ["shock"], KINDS, labelled=True)
+
+
+@pytest.mark.parametrize(
+    ("response", "said"),
+    [
+        ([1, None, None], "1 agents have a known"),
+        ([1, 2, "x"], "something else than numbers: x"),
+        ([1, 2, np.inf], "inf"),
+    ],
+)
+def test_responses_that_cannot_be_scored_against(tmp_path, response, said):
+    AGENTS.assign(response=response).to_csv(tmp_path / "agents.csv", index=False)
+    LINKS.to_csv(tmp_path / "links.csv", index=False)
+    with pytest.raises(InputError, match=said):
         read_own(tmp_path, ["shock"], KINDS, labelled=True)

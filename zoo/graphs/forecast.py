@@ -144,10 +144,8 @@ class Forecaster(DomainModule):
         series = read_own_series(Path(path).expanduser(), self.signals, self.relations)
         end, first = len(series.dates), WindowSet.first_day(self.window, self.horizon)
         days = range(max(end - 28, first), end) if labelled else [end + self.horizon - 1]
-        if end <= first:
-            raise InputError(
-                f"{path} has {end} days, and at least {first + 1} are needed for a window of {self.window}"
-            )
+        if end < (needed := first + 1 if labelled else first - self.horizon + 1):
+            raise InputError(f"{path} has {end} days, and at least {needed} are needed for a window of {self.window}")
         return DataLoader(WindowSet(series, days, self.window, self.horizon), 28, collate_fn=WindowSet.collate)
 
     def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:

@@ -21,6 +21,7 @@ from zoo.graphs.sources import read_own
 
 SIGNALS = ("Sales Order", "Production ", "Factory Issue", "Delivery To distributor")  # file stems, blanks included
 RELATIONS = ("Plant", "Product Group", "Product Sub-Group", "Storage Location")
+MOST = 1e30  # that float32 can hold sums of
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +75,11 @@ def _joined(graph: SupplyGraph, tables: Sequence[pd.DataFrame], signals: Sequenc
             raise InputError(
                 f"{source}: {signal} has {table.shape[1] - 1} columns beside the date, for {len(graph)} agents"
             )
+        if table.empty:
+            raise InputError(f"{source}: {signal} has no days")
+        named = [str(column) for column in table.columns[1:]]
+        if named != list(graph.names) and sorted(named) == sorted(graph.names):
+            raise InputError(f"{source}: the columns of {signal} are not in the order of agents.csv")
         try:
             dates.append(pd.DatetimeIndex(pd.to_datetime(table.iloc[:, 0])))
         except (ValueError, TypeError) as error:
@@ -87,10 +93,10 @@ def _joined(graph: SupplyGraph, tables: Sequence[pd.DataFrame], signals: Sequenc
             f"{source}: after {dates[0][gaps[0]].date()} comes {dates[0][gaps[0] + 1].date()}, not one day on"
         )
     values = np.stack([table.iloc[:, 1:].to_numpy(float) for table in tables], -1)
-    if not np.isfinite(values).all() or (values < 0).any():
-        day, agent, signal = np.argwhere(~np.isfinite(values) | (values < 0))[0]
+    if (wrong := ~(values >= 0) | (values > MOST)).any():
+        day, agent, signal = np.argwhere(wrong)[0]
         raise InputError(
             f"{source}: {signals[signal]} of {graph.names[agent]!r} on {dates[0][day].date()} is "
-            f"{values[day, agent, signal]}: expected a number of at least 0"
+            f"{values[day, agent, signal]}: expected a number from 0 to {MOST:.0e}"
         )
     return DailySeries(graph, dates[0], values, tuple(signals))

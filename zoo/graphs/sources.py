@@ -41,14 +41,15 @@ def read_own(path: Path, features: Sequence[str], relations: Sequence[str], labe
             found = nx.read_graphml(path)
         except Exception as error:  # its XML, its types, its ids
             raise InputError(f"{path} cannot be read as GraphML: {' '.join(str(error).split())}") from error
-        graph, response = from_networkx(found, features, relations, str(path)), _labels(found)
+        graph = from_networkx(found, features, relations, str(path))
+        response = _numbers(pd.Series([has.get("response") for _, has in found.nodes(data=True)]), path)
     else:
         folder = path if path.is_dir() else path.parent
         agents, links = _table(folder / "agents.csv"), _table(folder / "links.csv")
         graph = from_tables(agents, links, features, relations, str(folder))
-        response = agents["response"].to_numpy(np.float32) if "response" in agents else np.full(len(graph), np.nan)
-    if labelled and np.isnan(response).all():
-        raise InputError(f"{path} has no column 'response' for its agents: there is nothing to score against")
+        response = _numbers(agents["response"], folder) if "response" in agents else np.full(len(graph), np.nan)
+    if labelled and (known := int(np.isfinite(response).sum())) < 2:  # R2 needs two
+        raise InputError(f"{path}: {known} agents have a known 'response', and at least 2 are needed to score against")
     return Scenarios(graph, graph.features[None], response[None].astype(np.float32))
 
 
@@ -60,6 +61,10 @@ def from_tables(
     for name, table in (("agents", agents), ("links", links)):
         if lacking := [c for c in wanted[name] if c not in table]:
             raise InputError(f"{source}: {name} lack the column {', '.join(lacking)}; there are {_few(table.columns)}")
+    if agents.empty:
+        raise InputError(f"{source}: there are no agents")
+    if agents["name"].isna().any():
+        raise InputError(f"{source}: agent {int(np.flatnonzero(agents['name'].isna())[0]) + 1} has no name")
     for column in features:
         if not pd.api.types.is_numeric_dtype(agents[column]):
             raise InputError(f"{source}: the agents' column {column} holds something else than numbers")
@@ -76,10 +81,11 @@ def from_tables(
     relation = _relation_numbers(links, relations, source)
     weight = _weights(links, source)
     supplier, buyer, relation, weight = _directed(links, supplier, buyer, relation, weight, source)
+    with np.errstate(over="ignore"):  # infinity is refused below
+        values = agents[list(features)].to_numpy(np.float32)
     graph = build_graph(
-        agents["name"].astype(str).tolist(), supplier, buyer, relation, weight, relations,
-        agents[list(features)].to_numpy(np.float32), features, source,
-    )  # fmt: skip
+        agents["name"].astype(str).tolist(), supplier, buyer, relation, weight, relations, values, features, source
+    )
     return as_shares(graph)
 
 
@@ -183,8 +189,14 @@ def _directed(links: pd.DataFrame, supplier, buyer, relation, weight, source: st
     )
 
 
-def _labels(graph: nx.Graph) -> np.ndarray:
-    return np.array([has.get("response", np.nan) for _, has in graph.nodes(data=True)], dtype=np.float32)
+def _numbers(response: pd.Series, source: Path) -> np.ndarray:
+    """NaN where it is not known."""
+    found = pd.to_numeric(response, errors="coerce").to_numpy(float)
+    if (wrong := (np.isnan(found) & response.notna().to_numpy()) | np.isinf(found)).any():
+        raise InputError(
+            f"{source}: the agents' column response holds something else than numbers: {_few(response[wrong])}"
+        )
+    return found
 
 
 def _few(values: Sequence[Hashable] | pd.Series | pd.Index) -> str:
