@@ -10,11 +10,11 @@ from torch import nn
 from tests.vision.test_one_image import KINDS, P, network
 from zoo.vision.insight import _test
 from zoo.vision.patches import cut
-from zoo.vision.perturb import _joined, controls, curves, interval
+from zoo.vision.perturb import _joined, controls, curves, interval, painted_over
 from zoo.vision.pointing import covered, pointing
 from zoo.vision.reading import Box
 from zoo.vision.resize import Grid
-from zoo.vision.saliency import even_distance, look
+from zoo.vision.saliency import even_distance, integrated_gradients, log_odds, look
 
 
 class OnePatch(nn.Module):
@@ -73,12 +73,31 @@ def test_a_look_is_on_the_images_own_grid(kind):
     assert seen.grid == Grid(3, 7) and seen.rollout.shape == (3, 7)
     torch.testing.assert_close(seen.probability, net([image])[0].softmax(-1), atol=1e-5, rtol=1e-5)
     assert (seen.gradient >= 0).all() and seen.gradient.max() > 0
+    torch.testing.assert_close(seen.integrated, integrated_gradients(net, image, seen.target))
     assert 0 < float(seen.rollout.sum()) <= 1 + 1e-5  # the rest is with the tokens in front
     assert len(seen.received) == len(seen.distance) == 3
     assert all(maps.shape == (2, 3, 7) for maps in seen.received.values())
     assert all(float(d.min()) >= 0 and float(d.max()) < 6.4 for d in seen.distance.values())
     assert (look(net, image, target=(seen.target + 1) % 5).gradient - seen.gradient).abs().max() > 1e-7
     assert image.grad is None and not image.requires_grad
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", KINDS)
+def test_integrated_gradients_add_up_to_what_the_image_says(kind):
+    """Completeness: whatever readout, positions and tokens in front, no path is left out."""
+    net, image = network(kind), torch.randn(3, 3 * P, 7 * P, generator=torch.Generator().manual_seed(3))
+    found = integrated_gradients(net, image, target=2, steps=200)
+    gained = log_odds(net([image])[0], 2) - log_odds(net([painted_over(image)])[0], 2)
+    assert found.shape == (3, 7) and abs(float(gained)) > 0.05
+    torch.testing.assert_close(found.sum(), gained, atol=2e-3, rtol=2e-3)
+
+
+def test_a_patch_of_the_mean_colour_says_nothing():
+    image = torch.zeros(3, 3 * P, 7 * P)
+    image[:, P : 2 * P, 4 * P : 5 * P], image[:, :P, :P] = 1.0, -1.0
+    found = integrated_gradients(network("cells, registers, pooled"), image, target=0)
+    assert {tuple(place) for place in found.nonzero().tolist()} == {(1, 4), (0, 0)}
 
 
 def test_even_attention_has_the_distance_of_its_grid():

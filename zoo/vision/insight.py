@@ -25,13 +25,13 @@ from zoo.vision.pointing import Pointing, pointing
 from zoo.vision.reading import Box
 from zoo.vision.saliency import Look, even_distance, look
 
-KINDS = ("attention x gradient", "rollout")
+KINDS = ("attention x gradient", "rollout", "integrated gradients")
 SHOWN = 8  # images in the gallery
 LEAST_FALL = 0.01  # of the area under the probability; a model of permuted labels gets to .001, surely and for nothing
 
 SALIENCY_CAPTION = (
     "Deletion and insertion: area under the probability of the predicted class while patches are painted over, or "
-    "shown, in the order of attention x gradient; of a random order and of the distance from the centre beside it. "
+    "shown, in the order of each saliency; of a random order and of the distance from the centre beside it. "
     "Confirmed: the area of deletion is below both controls', by .01 at the least end of the paired interval."
 )
 
@@ -120,7 +120,7 @@ def _explained(model: ImageReader, image: Seen) -> Explained:
 
 
 def _map(seen: Look, kind: str) -> Float[Tensor, "h w"]:
-    return seen.gradient if kind == KINDS[0] else seen.rollout
+    return dict(zip(KINDS, (seen.gradient, seen.rollout, seen.integrated), strict=True))[kind]
 
 
 def _random_joined(values: Mapping[str, NDArray]) -> dict[str, NDArray]:
@@ -158,7 +158,7 @@ def _table(found: Sequence[Explained], classes: Sequence[str]) -> pd.DataFrame:
         row |= {"probability": float(e.look.probability[e.look.target]), "label": e.seen.label or ""}
         row |= {"width": e.seen.picture.width, "height": e.seen.picture.height}
         row["patches"] = f"{e.look.grid.height} x {e.look.grid.width}"
-        for name in (KINDS[0], "random", "centre"):
+        for name in (*KINDS, "random", "centre"):
             row |= {f"deletion, {name}": areas[name][0], f"insertion, {name}": areas[name][1]}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.attention import Backbone, Rotary
-from zoo.vision.embed import ImageEmbedding
+from zoo.vision.embed import ImageEmbedding, Tokens
 from zoo.vision.layout import Arrangement
 from zoo.vision.patches import Pixels
 from zoo.vision.readout import Read, Readout
@@ -24,7 +24,9 @@ class ImageReader(nn.Module):
     head: nn.Module
 
     def read(self, pixels: Pixels, arrangement: Arrangement = "packed") -> Read:
-        tokens = self.embedding(pixels, arrangement)
+        return self.encode(self.embedding(pixels, arrangement))
+
+    def encode(self, tokens: Tokens) -> Read:
         encoded = self.backbone(tokens.rows, tokens.layout.mask, tokens.places)
         return Read(*tokens.layout.images(encoded.tokens), tokens.grids, tokens.front)
 

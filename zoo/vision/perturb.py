@@ -64,8 +64,11 @@ def _levels(order: Float[Tensor, " n"]) -> Tensor:
 
 def _filled(pixels: Float[Tensor, "3 H W"], patch: int) -> tuple[Tensor, Tensor]:
     """(painted over, as it is), each [n, pixels of a patch]"""
-    mean = pixels.mean((1, 2), keepdim=True).expand_as(pixels).contiguous()
-    return cut(mean, patch), cut(pixels, patch)
+    return cut(painted_over(pixels), patch), cut(pixels, patch)
+
+
+def painted_over(pixels: Float[Tensor, "3 H W"]) -> Float[Tensor, "3 H W"]:
+    return pixels.mean((1, 2), keepdim=True).expand_as(pixels).contiguous()
 
 
 def _joined(patches: Float[Tensor, "k n pixels"], like: Float[Tensor, "3 H W"], patch: int) -> Float[Tensor, "k 3 H W"]:

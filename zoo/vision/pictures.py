@@ -15,7 +15,9 @@ from zoo.vision.reading import Box
 
 THUMBNAIL = 480  # pixels of the longer side
 HEIGHT = 1.7  # inches of a picture in the gallery
-COLOURS = {"attention x gradient": BLUE, "rollout": ORANGE, "random": GREY, "centre": "#6b6b6b"}
+GREEN = "#2f8f5b"
+COLOURS = {"attention x gradient": BLUE, "rollout": ORANGE, "integrated gradients": GREEN}
+COLOURS |= {"random": GREY, "centre": "#6b6b6b"}
 
 
 def gallery(

@@ -3,6 +3,8 @@
     attention x gradient  sum over layers, heads and queries of max(0, A_ij dL/dA_ij) for each patch j, L the log-odds
                           of a class (Chefer et al. 2021, eq. 5): where reading less would speak against the class
     rollout               how much of what is read goes back to each patch (Abnar & Zuidema 2020)
+    integrated gradients  what each patch adds to L on the way from the image painted over with its mean colour to the
+                          image, by every path: attention, residual and readout (Sundararajan et al. 2017, of tokens)
     heads                 attention that each patch receives in each head, and how far the head looks (Dosovitskiy et
                           al. 2021, mean attention distance)
 
@@ -12,7 +14,7 @@ Axes: h, w the image's grid, H heads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -20,6 +22,7 @@ from torch import Tensor
 
 from zoo.attention import Distance, Received, ReceivedGradient, Rollout, observe
 from zoo.vision.network import ImageReader
+from zoo.vision.perturb import painted_over
 from zoo.vision.resize import Grid
 
 
@@ -32,6 +35,7 @@ class Look:
     probability: Float[Tensor, " classes"]
     gradient: Float[Tensor, "h w"]
     rollout: Float[Tensor, "h w"]
+    integrated: Float[Tensor, "h w"]
     received: Mapping[str, Float[Tensor, "H h w"]]
     distance: Mapping[str, Float[Tensor, " H"]]
 
@@ -72,9 +76,31 @@ def look(model: ImageReader, pixels: Float[Tensor, "3 H W"], target: int | None 
         logits.detach().softmax(-1).cpu(),
         evidence.detach().cpu(),
         rolled.view(grid).cpu(),
+        integrated_gradients(model, pixels.detach(), target).cpu(),
         {name: _of_patches(x[0], grid).cpu() / tokens for name, x in received.result().items() if "backbone" in name},
         {layer: x[0, :, front:].mean(1).cpu() for layer, x in distance.result().items()},
     )
+
+
+@torch.enable_grad()
+def integrated_gradients(
+    model: ImageReader, pixels: Float[Tensor, "3 H W"], target: int, steps: int = 16
+) -> Float[Tensor, "h w"]:
+    """(x_j - x'_j) . (mean over the way from x' to x of dL/dx_j): x the tokens that enter the backbone, x' those of the
+    image painted over with its mean colour (Sundararajan et al. 2017, eq. 3; midpoints of `steps` parts of the way).
+
+    The sum over the patches is L(image) - L(painted over), up to the coarseness of the steps.
+    """
+    grid = model.embedding.patches.grids([pixels])[0]
+    with torch.no_grad():
+        start = model.embedding([painted_over(pixels)], "padded").rows
+        image = model.embedding([pixels] * steps, "padded")
+    way = image.rows - start
+    share = (torch.arange(steps, device=way.device) + 0.5) / steps
+    rows = (start + share[:, None, None] * way).requires_grad_()
+    logits = model.head(model.readout(model.encode(replace(image, rows=rows))))
+    slope = torch.autograd.grad(sum(log_odds(own, target) for own in logits), rows)[0].mean(0)
+    return _of_patches((way[0] * slope).sum(-1), grid)
 
 
 def log_odds(logits: Float[Tensor, " classes"], target: int) -> Float[Tensor, ""]:
