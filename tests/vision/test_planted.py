@@ -79,6 +79,10 @@ def test_a_given_split_is_kept_and_what_it_lacks_is_cut_from_training():
         split_items([Item(f"i{i}", None, "ab"[i > 1]) for i in range(40)])
     with pytest.raises(InputError, match="no training part"):
         split_items([Item("i", None, "a", split="test")])
+    with pytest.raises(InputError, match="training part has no image of c"):
+        split_items([*given, Item("new", None, "c", split="test")])
+    with pytest.raises(InputError, match=r"1 images have no split and others have one \(new\)"):
+        split_items([*given, Item("new", None, "a")])
 
 
 @pytest.mark.parametrize("each", [3, 4, 8])

@@ -174,8 +174,36 @@ def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match="holds no image file"):
         read_items(tmp_path)
     halves().save(tmp_path / "a.png")
-    with pytest.raises(InputError, match="has no labels"):
+    with pytest.raises(InputError, match="has no labels: sort the images"):
         read_items(tmp_path, labelled=True)
+    for i, part in enumerate(("train", "test")):  # parts are no classes
+        (tmp_path / "parts" / part).mkdir(parents=True)
+        halves().save(tmp_path / "parts" / part / f"{i}.png")
+    with pytest.raises(InputError, match="has no labels: sort the images"):
+        read_items(tmp_path / "parts", labelled=True)
+
+
+def test_a_label_that_is_missing_is_named(tmp_path):
+    odd_folder(tmp_path / "animals")
+    halves().save(tmp_path / "animals" / "stray.png")
+    with pytest.raises(InputError, match=r"1 of 14 images lie in no folder of a class \(stray.png\)"):
+        read_items(tmp_path / "animals", labelled=True)
+    (tmp_path / "m.csv").write_text("path,label\na.png,cat\nb.png\nc.png,dog\n")
+    with pytest.raises(InputError, match=r"1 of 3 images have no label \(b.png\)"):
+        read_items(tmp_path / "m.csv", labelled=True)
+    (tmp_path / "m.csv").write_text("path\na.png\n")
+    with pytest.raises(InputError, match="column 'label'"):
+        read_items(tmp_path / "m.csv", labelled=True)
+
+
+def test_files_that_are_not_there_are_named(tmp_path):
+    halves().save(tmp_path / "a.png")
+    (tmp_path / "dead.png").symlink_to("nowhere.png")
+    (tmp_path / "folder.png").mkdir()
+    assert [(b.name, b.reason) for b in looked_at(read_items(tmp_path)).bad] == [("dead.png", "there is no such file")]
+    (tmp_path / "m.csv").write_text("path\na.png\nfolder.png\nmoved.png\n")
+    found = looked_at(read_items(tmp_path / "m.csv"))
+    assert [b.reason for b in found.bad] == ["it cannot be opened (Is a directory)", "there is no such file"]
 
 
 def test_cells_of_blood():

@@ -112,22 +112,36 @@ def read_items(path: str | Path, labelled: bool | None = None) -> list[Item]:
     else:
         raise InputError(f"{path}: there is no such file or folder; give an image, a folder of them or a CSV manifest")
     if labelled and any(item.label is None for item in items):
-        raise InputError(f"{path} has no labels: sort the images into a folder for each class, or give a CSV manifest")
+        raise InputError(_unlabelled(path, items))
     return [replace(item, label=None) for item in items] if labelled is False else items
+
+
+def _unlabelled(path: Path, items: Sequence[Item]) -> str:
+    """What to do about it."""
+    stray = [item.name for item in items if item.label is None and not (path.is_dir() and "/" in item.name)]
+    if 0 < len(stray) < len(items):
+        lack = "lie in no folder of a class" if path.is_dir() else "have no label"
+        return f"{path}: {len(stray)} of {len(items)} images {lack} ({', '.join(stray[:3])}): leave them out, or say it"
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return f"{path} has no labels: give it a column 'label'"
+    return f"{path} has no labels: sort the images into a folder for each class, or give a CSV manifest"
 
 
 def folder_items(folder: Path) -> list[Item]:
     """Every file with an image's suffix, sorted; hidden ones are left out. The label is the first folder below, where
     all images lie in such; folders called train, valid (val, validation) and test above these are the split."""
     files = sorted(
-        p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file() and not _hidden(p, folder)
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in SUFFIXES and (p.is_file() or not p.exists()) and not _hidden(p, folder)  # dead links too
     )
     if not files:
         raise InputError(f"{folder} holds no image file ({', '.join(SUFFIXES[:6])}, ...): name another folder")
     parts = [p.relative_to(folder).parts for p in files]
-    split = all(len(p) > 2 and p[0].lower() in SPLITS for p in parts)
+    in_parts = all(p[0].lower() in SPLITS for p in parts)
+    split = in_parts and all(len(p) > 2 for p in parts)
     at = int(split)
-    sorted_in = all(len(p) > at + 1 for p in parts)
+    sorted_in = split if in_parts else all(len(p) > 1 for p in parts)  # "train" is no class
     return [
         Item(
             "/".join(p),

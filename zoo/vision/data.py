@@ -74,8 +74,10 @@ class ImageData(DomainData):
         found = self.catalogue()
         if found.bad:
             warnings.warn(LeftOut(found.told(), found.told(None)), stacklevel=2)
+        if not found.items:
+            raise InputError("none of the images can be used")
         if len(found.classes) < 2:
-            raise InputError(f"two classes are needed to tell apart, got {', '.join(found.classes) or 'none'}")
+            raise InputError(f"two classes are needed to tell apart, and all images are of one: {found.classes[0]}")
         divided = {name: list(items) for name, items in self.divided(found.items).items()}
         if self.first is not None:
             step = max(1, len(divided["train"]) // self.first)

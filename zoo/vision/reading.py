@@ -76,6 +76,10 @@ def _opened(path: str | Path, fast: bool = False) -> Image.Image:
         raise BadImage(f"it claims more pixels than the limit of {Image.MAX_IMAGE_PIXELS:,}") from error
     except BadImage:
         raise
+    except FileNotFoundError as error:
+        raise BadImage("there is no such file") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise BadImage(f"it cannot be opened ({error.strerror})") from error
     except (OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, MemoryError) as error:
         # Pillow's readers raise nearly anything on damaged bytes
         reason = " ".join(str(error).split()) or type(error).__name__

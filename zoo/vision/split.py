@@ -28,6 +28,10 @@ def split_items(items: Sequence[Item], fold: int = 0, seed: int = 0) -> dict[str
         return {"train": train, "valid": valid, "test": test}
     if not given["train"]:
         raise InputError("the images have a split and no training part: name one 'train'")
+    if lost := [item.name for item in items if item.split is None]:
+        raise InputError(f"{len(lost)} images have no split and others have one ({', '.join(lost[:3])}): say theirs")
+    if strangers := sorted({item.label for item in items} - {item.label for item in given["train"]}):
+        raise InputError(f"the training part has no image of {', '.join(strangers[:5])}: every class must be learned")
     for part in ("test", "valid"):
         if not given[part]:
             given["train"], given[part] = _cut(given["train"], VALID_PARTS, 0, seed)
