@@ -89,12 +89,18 @@ def test_the_padding_is_counted():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arrangement", ["packed", "padded"])
-def test_compiled(arrangement):
-    net, pixels = network("interpolated, class token"), images()
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "kind", ["interpolated, class token", "cells, registers, pooled", "factorised, gradients, regions"]
+)
+def test_compiled_alone_padded_and_packed_agree_with_eager(kind):
+    torch.compiler.reset()
+    net, pixels = network(kind), images()
     alone = torch.cat([net([image]) for image in pixels])
     compiled = torch.compile(net)
-    torch.testing.assert_close(compiled(pixels, arrangement), alone, atol=1e-5, rtol=0)
+    for arrangement in ("packed", "padded"):
+        torch.testing.assert_close(compiled(pixels, arrangement), alone, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.cat([compiled([image]) for image in pixels[:3]]), alone[:3], atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
