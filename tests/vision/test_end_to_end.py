@@ -161,3 +161,23 @@ def test_heads_are_studied_image_by_image(run):
     main(["heads", str(run), "--output", str(run / "studied"), "--batches", "1"])
     table = pd.read_csv(run / "studied" / "heads.csv")
     assert len(table) == 4 and table.cluster.notna().all()  # packed in one row, no two images could be compared
+
+
+def test_another_run_probes_what_one_has_learned(run, tmp_path, monkeypatch):
+    from zoo.run.folder import RunFolder
+    from zoo.run.train import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    odd_folder(tmp_path / "animals", per_class=12)
+    data = ["data=own_images", "data.images=animals"]
+    start = ["callbacks=from_run", f"callbacks.start.weights={run}", "callbacks.start.probe=true"]
+    words = ["experiment=image", *[word for word in TINY if "num_images" not in word], *QUIET, "insight=false"]
+    main([*words, *data, *start, "hydra.run.dir=probe"])
+    first, probe = RunFolder.open(run).model(), RunFolder.open(tmp_path / "probe").model()
+    image = torch.randn(3, 48, 80)
+    assert torch.equal(probe.vectors([image]), first.vectors([image]))
+    assert probe.classes == ("cat", "dog") and probe.head[1].weight.abs().max() > 0
+    main(["experiment=image", *TINY, *QUIET, "insight=false", *start[:2], "hydra.run.dir=tuned"])
+    tuned = RunFolder.open(tmp_path / "tuned").model()
+    assert not torch.equal(tuned.vectors([image]), first.vectors([image]))

@@ -1,4 +1,4 @@
-"""Fine-tuning: learning rates by depth, published weights under a new head, a frozen probe."""
+"""Fine-tuning: learning rates by depth, weights of others and of a run under a new head, a frozen probe."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from zoo.vision.model import ImageClassifier
 from zoo.vision.patches import LinearPatches
 from zoo.vision.positions import Interpolated
 from zoo.vision.readout import FrontTokens
+from zoo.vision.start import StartFromRun
 from zoo.vision.timm_weights import StartFromTimm, fill_classifier
 
 
@@ -64,3 +65,24 @@ def test_the_classes_are_in_the_checkpoint():
     other.load_state_dict(model.state_dict())
     assert other.classes == ("a thing", "β", "c") and other.head[1].out_features == 3
     assert set(other.new_metrics()) == {"balanced_accuracy", "accuracy"}
+
+
+def test_a_run_goes_on_under_a_new_head(tmp_path):
+    """With other classes. All but the head of a probe is as in evaluation, so its vectors stay what they were."""
+    first = classifier().eval()
+    first.begin(["a", "b", "c"])
+    with torch.no_grad():
+        for p in first.parameters():
+            p.add_(torch.randn_like(p) * 0.1)
+    (tmp_path / "checkpoints").mkdir()
+    torch.save({"state_dict": first.state_dict()}, tmp_path / "checkpoints" / "best.ckpt")
+    start = StartFromRun(str(tmp_path), probe=True)
+    second = classifier()
+    second.begin(["x", "a longer name"])
+    start.setup(pl.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu"), second, "fit")
+    image = torch.randn(3, 48, 80)
+    assert torch.equal(second.vectors([image]), first.vectors([image])) and second.classes == ("x", "a longer name")
+    assert {n for n, p in second.named_parameters() if p.requires_grad} == {"head.1.weight", "head.1.bias"}
+    assert not second.backbone.training and second.head.training and (second.head[1].weight == 0).all()
+    with pytest.raises(WeightsError, match=r"does not fit the model.*config.yaml"):
+        start.load(classifier(depth=1), Checkpoint.open(start.weights))

@@ -13,7 +13,7 @@ is what the weights are called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import timm
@@ -22,13 +22,12 @@ from torch import Tensor, nn
 
 from zoo.attention.pretrained import Checkpoint, WeightsError
 from zoo.attention.renaming import Fitted, Rule, fill
-from zoo.domain.errors import InputError
-from zoo.domain.start import StartFrom
 from zoo.vision.model import ImageClassifier
 from zoo.vision.network import ImageNetwork
 from zoo.vision.patches import LinearPatches, resized_kernel
 from zoo.vision.positions import Interpolated
 from zoo.vision.readout import PooledToken
+from zoo.vision.start import HEAD, StartImages
 from zoo.vision.timm_shape import composed
 
 BLOCK, THEIRS = "backbone.blocks.{i}.", "blocks.{i}."
@@ -146,34 +145,18 @@ def _with_bias(found: dict[str, Tensor], attention: str) -> None:
     found[name] = torch.zeros(size) if q is None else torch.cat([q, torch.zeros_like(q), v])
 
 
-class StartFromTimm(StartFrom):
-    """Starts an image classifier from such weights; its head is new. `probe` freezes all but the head (a linear probe).
-
-    The parts of the model must be those of the checkpoint: their shapes are compared, and what differs is said.
-    """
-
-    def __init__(self, weights: str, probe: bool = False):
-        super().__init__(weights)
-        self.probe = probe
-
-    @classmethod
-    def problems(cls, weights: str, probe: bool = False) -> list[str]:
-        return super().problems(weights)
+class StartFromTimm(StartImages):
+    """The parts of the model must be those of the checkpoint: their shapes are compared, and what differs is said."""
 
     def load(self, module: ImageClassifier, checkpoint: Checkpoint) -> None:
-        started = fill_classifier(module, checkpoint)
-        if not started.filled:
-            raise InputError(f"{self.weights} holds nothing that the model has")
-
-    def unchanged(self, module: ImageClassifier) -> Iterable[nn.Module]:
-        return (module.embedding, module.backbone, module.readout) if self.probe else ()
+        fill_classifier(module, checkpoint)
 
 
 def fill_classifier(module: ImageClassifier, checkpoint: Checkpoint) -> Fitted:
     """All but the head. A patch kernel and a grid of positions of another size are resized to the model's."""
     weights = translated(checkpoint.weights, module.embedding.front)
     unwanted = (*LEFT_OUT, "head.*", "head_dist.*")
-    return fill(module, _resized(weights, module), RULES, unwanted, ("head.*", "class_names"), checkpoint.source)
+    return fill(module, _resized(weights, module), RULES, unwanted, HEAD, checkpoint.source)
 
 
 def _resized(weights: dict[str, Tensor], module: ImageClassifier) -> dict[str, Tensor]:
