@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tests.vision.test_one_image import KINDS, P, network
+from zoo.vision import saliency
 from zoo.vision.insight import _test
 from zoo.vision.patches import cut
 from zoo.vision.perturb import _joined, controls, curves, interval, painted_over
@@ -93,11 +94,14 @@ def test_integrated_gradients_add_up_to_what_the_image_says(kind):
     torch.testing.assert_close(found.sum(), gained, atol=2e-3, rtol=2e-3)
 
 
-def test_a_patch_of_the_mean_colour_says_nothing():
+def test_a_patch_of_the_mean_colour_says_nothing(monkeypatch):
     image = torch.zeros(3, 3 * P, 7 * P)
     image[:, P : 2 * P, 4 * P : 5 * P], image[:, :P, :P] = 1.0, -1.0
-    found = integrated_gradients(network("cells, registers, pooled"), image, target=0)
+    net = network("cells, registers, pooled")
+    found = integrated_gradients(net, image, target=0)
     assert {tuple(place) for place in found.nonzero().tolist()} == {(1, 4), (0, 0)}
+    monkeypatch.setattr(saliency, "TOGETHER", 100)  # of 16 steps of 24 tokens, four at once
+    torch.testing.assert_close(integrated_gradients(net, image, target=0), found)
 
 
 def test_even_attention_has_the_distance_of_its_grid():

@@ -25,6 +25,8 @@ from zoo.vision.network import ImageReader
 from zoo.vision.perturb import painted_over
 from zoo.vision.resize import Grid
 
+TOGETHER = 4096  # tokens whose gradients are taken at once
+
 
 @dataclass(frozen=True, eq=False)
 class Look:
@@ -93,14 +95,15 @@ def integrated_gradients(
     """
     grid = model.embedding.patches.grids([pixels])[0]
     with torch.no_grad():
-        start = model.embedding([painted_over(pixels)], "padded").rows
-        image = model.embedding([pixels] * steps, "padded")
-    way = image.rows - start
-    share = (torch.arange(steps, device=way.device) + 0.5) / steps
-    rows = (start + share[:, None, None] * way).requires_grad_()
-    logits = model.head(model.readout(model.encode(replace(image, rows=rows))))
-    slope = torch.autograd.grad(sum(log_odds(own, target) for own in logits), rows)[0].mean(0)
-    return _of_patches((way[0] * slope).sum(-1), grid)
+        start, image = (model.embedding([x], "padded").rows for x in (painted_over(pixels), pixels))
+    slopes = []
+    for share in ((torch.arange(steps) + 0.5) / steps).split(max(1, TOGETHER // image.shape[1])):
+        rows = (start + share.to(image)[:, None, None] * (image - start)).requires_grad_()
+        with torch.no_grad():
+            laid_out = model.embedding([pixels] * len(rows), "padded")
+        logits = model.head(model.readout(model.encode(replace(laid_out, rows=rows))))
+        slopes.append(torch.autograd.grad(sum(log_odds(own, target) for own in logits), rows)[0])
+    return _of_patches(((image - start)[0] * torch.cat(slopes).mean(0)).sum(-1), grid)
 
 
 def log_odds(logits: Float[Tensor, " classes"], target: int) -> Float[Tensor, ""]:
