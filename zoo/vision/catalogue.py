@@ -120,8 +120,10 @@ def _unlabelled(path: Path, items: Sequence[Item]) -> str:
     """What to do about it."""
     stray = [item.name for item in items if item.label is None and not (path.is_dir() and "/" in item.name)]
     if 0 < len(stray) < len(items):
-        lack = "lie in no folder of a class" if path.is_dir() else "have no label"
-        return f"{path}: {len(stray)} of {len(items)} images {lack} ({', '.join(stray[:3])}): leave them out, or say it"
+        told = f"{path}: {len(stray)} of {len(items)} images"
+        if path.is_dir():
+            return f"{told} lie in no folder of a class: move them into one, or away ({', '.join(stray[:3])})"
+        return f"{told} have no label: give them one, or take them out ({', '.join(stray[:3])})"
     if path.suffix.lower() in (".csv", ".tsv"):
         return f"{path} has no labels: give it a column 'label'"
     return f"{path} has no labels: sort the images into a folder for each class, or give a CSV manifest"
