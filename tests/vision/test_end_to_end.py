@@ -108,7 +108,7 @@ def test_saliency_lands_on_the_planted_object_and_a_control_learns_nothing(tmp_p
     scores = pd.read_csv(tmp_path / "run" / "scores.csv").set_index("model")
     assert scores.balanced_accuracy["attention"] > 0.9 > 0.5 > scores.balanced_accuracy["thumbnail forest"]
     hits = pd.read_csv(tmp_path / "run" / "insight" / "pointing.csv").set_index("saliency")
-    for kind in ("attention x gradient", "rollout"):
+    for kind in ("attention x gradient", "rollout", "integrated gradients"):
         assert hits.hits[kind] > 0.85 and hits["hits low"][kind] > hits["hits high"]["random"]
     tests = pd.read_csv(tmp_path / "run" / "insight" / "tests.csv")
     assert (tests.confirmed == "yes").all()

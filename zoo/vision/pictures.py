@@ -87,7 +87,7 @@ def distances(table: Mapping[str, Float[NDArray, " H"]], even: float) -> bytes:
 
 def perturbation(curves: Mapping[str, tuple[Float[NDArray, " levels"], Float[NDArray, " levels"]]]) -> bytes:
     """Mean deletion and insertion curves of each order."""
-    figure, axes = plt.subplots(1, 2, figsize=(7.4, 2.9), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(8.8, 2.9), sharey=True, layout="constrained")
     for name, pair in curves.items():
         share = np.linspace(0, 1, len(pair[0]))
         for place, curve in zip(axes, pair, strict=True):
@@ -99,7 +99,7 @@ def perturbation(curves: Mapping[str, tuple[Float[NDArray, " levels"], Float[NDA
         place.tick_params(labelsize=8)
         place.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("probability of the predicted class", fontsize=8.5)
-    axes[1].legend(fontsize=8, frameon=False, loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, frameon=False, loc="outside right center")
     return png(figure)
 
 
