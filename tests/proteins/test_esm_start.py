@@ -96,7 +96,10 @@ def test_a_run_is_frozen_or_not_and_stays_so_when_it_goes_on(frozen, tmp_path, m
     monkeypatch.setattr(sys, "argv", ["train.py"])
     saved(reference("esm2"), tmp_path / "esm")
     published = Checkpoint.open(tmp_path / "esm").weights["esm.encoder.layer.1.attention.self.value.weight"]
-    main([*SMALL, f"callbacks.start.frozen={frozen}", f"hydra.run.dir={tmp_path / 'run'}"])
+    words = [*SMALL, f"callbacks.start.frozen={frozen}", f"hydra.run.dir={tmp_path / 'run'}"]
+    with pytest.raises(SystemExit):  # refused when the weights are read; the folder is no run yet
+        main([*words, "backbone.residues.encoder.depth=1"])
+    main(words)
 
     def learned() -> tuple[bool, torch.Tensor]:
         model = predictor()

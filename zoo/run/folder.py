@@ -87,6 +87,11 @@ class RunFolder:
 
         return OmegaConf.create(turned(OmegaConf.to_container(cfg)))
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Is there anything that could be lost, or gone on with?"""
+        return any(self.checkpoints.glob("*.ckpt"))
+
     def last_checkpoint(self) -> Path:
         """`last.ckpt`: it is never behind the best. (Which file is newer tells nothing in a copy of the folder.)"""
         last = self.checkpoints / "last.ckpt"

@@ -73,7 +73,7 @@ def _job(cfg: DictConfig) -> None:
 
 
 def _new(run: RunFolder, cfg: DictConfig) -> None:
-    if run.config_file.is_file() and rank_zero_only.rank == 0:  # the other processes find what the first has begun
+    if run.has_checkpoint and rank_zero_only.rank == 0:  # the other processes may find what the first has begun
         raise InputError(f"{run.path} holds a run already: go on with `zoo resume`, or name a new folder")
     train(run, cfg)
 
@@ -146,10 +146,10 @@ def train(run: RunFolder, cfg: DictConfig, checkpoint: Path | None = None) -> No
         write_text(run.environment_file, json.dumps(made, indent=2) + "\n")
     for logger in loggers:
         tracking.log_config(logger, plain)
+    for logger in loggers:
+        if isinstance(logger, MetricsLog):
+            logger.rewind(step or 0)  # a run that ended before its first checkpoint may have left rows
     if step is not None:
-        for logger in loggers:
-            if isinstance(logger, MetricsLog):
-                logger.rewind(step)
         console.say(f"Going on from {checkpoint}")
     status = 1
     try:
