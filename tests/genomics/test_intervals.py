@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from Bio.Seq import Seq
 
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.genomics.data import OwnSequences
 from zoo.genomics.gc_matched import gc_matched
 from zoo.genomics.intervals import cut, open_genome, read_bed
@@ -56,13 +56,36 @@ def test_a_width_is_taken_around_the_summit_or_the_middle(genome, tmp_path):
     found = cut(open_genome(path), read_bed(bed(tmp_path, peaks, "p.narrowPeak.gz")), 7)
     assert found.names == ("chr1:127-134", "chr1:147-154")
     assert found.strings()[0] == texts["chr1"][127:134].upper()
-    assert cut(open_genome(path), read_bed(bed(tmp_path, peaks)), 7).names[0] == "chr1:147-154"  # BED has no summit
+    beds = "chr1\t100\t200\t.\t0\t.\nchr1\t100\t201\t.\t0\t.\n"
+    assert cut(open_genome(path), read_bed(bed(tmp_path, beds)), 7).names == ("chr1:147-154", "chr1:147-154")
+
+
+def test_ten_columns_of_a_narrow_peak_have_their_summit_whatever_the_file_is_called(tmp_path):
+    peaks = "chr1\t100\t200\tp\t0\t.\t8.2\t5.1\t-1\t30\nchr1\t100\t201\tq\t0\t.\t1e2\t4\t3.5\t-1\n"
+    assert read_bed(bed(tmp_path, peaks, "peaks.bed.gz")).centre.tolist() == [130, 150]
+    blocks = "chr1\t100\t200\t.\t0\t+\t110\t190\t255,0,0\t1\n"
+    assert read_bed(bed(tmp_path, peaks + blocks)).centre.tolist() == [150, 150, 150], "one line is no peak"
+    assert read_bed(bed(tmp_path, "chr1\t1\t9\t.\t0\t.\t1\t1\t1\t8\n")).centre.tolist() == [5], "beyond the peak"
+
+
+@pytest.mark.parametrize("width", [6, 7])
+@pytest.mark.parametrize("summit", [-1, 30])
+@pytest.mark.parametrize("length", [100, 101])
+def test_the_minus_strand_is_cut_as_the_plus_strand_of_the_mirrored_genome(genome, tmp_path, width, summit, length):
+    path, texts = genome
+    (tmp_path / "mirrored.fa").write_text(f">chrM\n{Seq(texts['chrM']).reverse_complement()}\n")
+    size, summit_there = len(texts["chrM"]), summit if summit < 0 else length - 1 - summit
+    minus = f"chrM\t100\t{100 + length}\t.\t0\t-\t1\t1\t1\t{summit}\n"
+    plus = f"chrM\t{size - 100 - length}\t{size - 100}\t.\t0\t+\t1\t1\t1\t{summit_there}\n"
+    here = cut(open_genome(path), read_bed(bed(tmp_path, minus)), width)
+    there = cut(open_genome(tmp_path / "mirrored.fa"), read_bed(bed(tmp_path, plus)), width)
+    assert here.strings() == there.strings()
 
 
 def test_windows_over_an_end_are_left_out_with_a_warning(genome, tmp_path):
     path, _ = genome
     intervals = read_bed(bed(tmp_path, "chrM\t5\t15\nchrM\t500\t510\nchrM\t990\t997\n"))
-    with pytest.warns(UserWarning, match="2 of 3 windows of x reach beyond"):
+    with pytest.warns(LeftOut, match="2 of 3 windows of x reach beyond"):
         assert cut(open_genome(path), intervals, 50, "x").names == ("chrM:480-530",)
     with pytest.raises(InputError, match="all 3 windows"):
         cut(open_genome(path), intervals, 5000)

@@ -1,4 +1,5 @@
 import gzip
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from tests.realdata import real
 from zoo.domain.errors import InputError
 from zoo.genomics.negatives import contrast
+from zoo.genomics.own_files import OwnFiles
 from zoo.genomics.reading import read_sequences
 from zoo.genomics.sequences import PAD, from_strings, join, one_hot, reverse_complement, take
 
@@ -100,6 +102,27 @@ def test_labels_are_taken_demanded_or_ignored(tmp_path):
     assert read_sequences(path).labels.tolist() == [1, 0]
     assert read_sequences(path, labelled=True).labels.tolist() == [1, 0]
     assert read_sequences(path, labelled=False).labels is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("target", "01"), ("Y", "01"), ("strange", "01"), ("class", ("promoter", "other"))]
+)
+def test_labels_in_a_column_of_another_name_are_no_positives(tmp_path, name, values):
+    path = write(tmp_path, "a.csv", f"sequence,{name}\nACGT,{values[0]}\nGGTA,{values[1]}\nGGTT,{values[1]}\n")
+    with pytest.raises(InputError, match=f"no column 'label', and '{name}' looks like one") as said:
+        OwnFiles().positives(str(path))
+    assert "\n" not in str(said.value)
+    assert len(read_sequences(path)) == 3, "predictions need no labels"
+
+
+def test_a_table_without_labels_is_all_positives_and_says_so(tmp_path):
+    table = write(tmp_path, "a.tsv", "sequence\tscore\ttarget\nACGT\t7\tchr1\nGGTA\t5\tchr1\n")
+    with pytest.warns(UserWarning, match="no label column: all 2 taken as positives"):
+        OwnFiles().positives(str(table))
+    for name, text in (("a.fa", ">a,0\nACGT\n>b,1\nGG\n"), ("b.csv", "sequence,target,label\nA,0,0\nC,1,1\n")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            OwnFiles().positives(str(write(tmp_path, name, text)))
 
 
 def test_a_sequence_longer_than_csvs_own_limit(tmp_path):

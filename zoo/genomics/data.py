@@ -227,7 +227,7 @@ class OwnSequences(PromoterData):
 
     def read(self) -> Mapping[str, Sequences]:
         own = OwnFiles(self.genome, self.width)
-        given = own.read(self.positives)
+        given = own.positives(self.positives)
         if given.labels is not None and self.negatives is not None:
             raise InputError(
                 f"{self.positives} has labels of its own and negatives={self.negatives} was given too: give one of them"

@@ -18,7 +18,7 @@ import pyfaidx
 from jaxtyping import Int
 
 from zoo.domain.download import cache_dir
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.genomics.sequences import Sequences, from_strings
 
 SUFFIXES = (".bed", ".narrowpeak", ".broadpeak")
@@ -27,7 +27,8 @@ COMPLEMENT = str.maketrans("ACGTUNacgtunRYSWKMBDHVryswkmbdhv", "TGCAANtgcaanYRSW
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """N intervals. centre: the summit where the file names one (narrowPeak's tenth column), else the middle."""
+    """N intervals. centre: the summit where the file names one (narrowPeak's tenth column), else the middle, of an even
+    length the base behind it as the strand is read."""
 
     chromosome: tuple[str, ...]
     start: Int[np.ndarray, " n"]
@@ -38,6 +39,11 @@ class Intervals:
     def __len__(self) -> int:
         return len(self.chromosome)
 
+    def starts(self, width: int) -> Int[np.ndarray, " n"]:
+        """Where windows of `width` bases begin, so that the centre is base width // 2 of each as its strand is read."""
+        turned = np.array([strand == "-" for strand in self.strand], dtype=bool)
+        return self.centre - np.where(turned, (width - 1) // 2, width // 2)
+
 
 def is_bed(path: str | Path) -> bool:
     """By its name: .bed, .narrowPeak or .broadPeak, gzipped or not."""
@@ -47,7 +53,8 @@ def is_bed(path: str | Path) -> bool:
 def read_bed(path: str | Path) -> Intervals:
     """Reads BED3 to BED12, narrowPeak or broadPeak, plain or gzip; headers and comments are passed over.
 
-    Raises InputError naming the file and the line.
+    What has narrowPeak's ten columns in every line has its summits, whatever it is called. Raises InputError naming the
+    file and the line.
     """
     path = Path(path)
     try:
@@ -59,31 +66,43 @@ def read_bed(path: str | Path) -> Intervals:
         raise InputError(
             f"{path} cannot be read as BED ({type(error).__name__}): expected text, plain or gzip"
         ) from error
-    summits = path.name.lower().removesuffix(".gz").endswith(".narrowpeak")
-    rows = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.startswith(("#", "track", "browser")):
-            rows.append(_row(path, number, line, summits))
-    if not rows:
+    lines = [
+        (number, line.rstrip("\r\n").split("\t") if "\t" in line else line.split())
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.startswith(("#", "track", "browser"))
+    ]
+    if not lines:
         raise InputError(f"{path} holds no intervals; expected lines of chromosome, start and end")
+    named = path.name.lower().removesuffix(".gz").endswith(".narrowpeak")
+    summits = named or all(_is_narrow_peak(cells) for _, cells in lines)
+    rows = [_row(path, number, cells, summits) for number, cells in lines]
     chromosome, start, end, centre, strand = zip(*rows, strict=True)
     return Intervals(chromosome, np.array(start), np.array(end), np.array(centre), strand)
 
 
-def _row(path: Path, number: int, line: str, summits: bool) -> tuple[str, int, int, int, str]:
-    cells = line.rstrip("\r\n").split("\t") if "\t" in line else line.split()
+def _is_narrow_peak(cells: list[str]) -> bool:
+    """Ten columns: signal, -log10 p and q are numbers, the summit an offset inside the peak, or -1 for none."""
+    try:
+        start, end, summit = int(cells[1]), int(cells[2]), int(cells[9])
+        signal, *logs = map(float, cells[6:9])
+    except (IndexError, ValueError):
+        return False
+    return len(cells) == 10 and signal >= 0 and all(x >= 0 or x == -1 for x in logs) and -1 <= summit < end - start
+
+
+def _row(path: Path, number: int, cells: list[str], summits: bool) -> tuple[str, int, int, int, str]:
     try:
         start, end = int(cells[1]), int(cells[2])
         summit = int(cells[9]) if summits and len(cells) > 9 else -1
     except (IndexError, ValueError):
-        raise InputError(
-            f"{path}, line {number}: expected chromosome, start and end, got '{line.strip()[:60]}'"
-        ) from None
+        shown = "\t".join(cells).strip()
+        raise InputError(f"{path}, line {number}: expected chromosome, start and end, got '{shown[:60]}'") from None
     if not 0 <= start < end or start + summit >= end:
         wrong = f"start {start} and end {end}" + (f", summit {summit}" if summit >= 0 else "")
         raise InputError(f"{path}, line {number}: {wrong} are no interval; expected 0 <= start < end")
     strand = cells[5] if len(cells) > 5 and cells[5] in ("+", "-") else "."
-    return cells[0], start, end, start + summit if summit >= 0 else (start + end) // 2, strand
+    middle = (start + end - (strand == "-")) // 2
+    return cells[0], start, end, start + summit if summit >= 0 else middle, strand
 
 
 def open_genome(path: str | Path) -> pyfaidx.Fasta:
@@ -120,13 +139,14 @@ def cut(
     lengths = {name: len(genome[name]) for name in dict.fromkeys(intervals.chromosome) if name in genome}
     if unknown := sorted(set(intervals.chromosome) - set(lengths)):
         raise InputError(_unknown_chromosome(unknown, intervals, genome, source))
-    start = intervals.start if width is None else intervals.centre - width // 2
+    start = intervals.start if width is None else intervals.starts(width)
     end = intervals.end if width is None else start + width
-    names, texts = [], []
+    names, texts, beyond = [], [], []
     for chromosome, a, b, strand in zip(
         intervals.chromosome, start.tolist(), end.tolist(), intervals.strand, strict=True
     ):
         if a < 0 or b > lengths[chromosome]:
+            beyond.append(f"{chromosome}:{a}-{b}")
             continue
         text = str(genome[chromosome][a:b])
         texts.append(text.translate(COMPLEMENT)[::-1] if strand == "-" else text)
@@ -135,9 +155,9 @@ def cut(
         raise InputError(
             f"all {len(intervals)} windows of {source} reach beyond their chromosomes: is it the right genome?"
         )
-    if left_out := len(intervals) - len(texts):
-        warnings.warn(f"{left_out} of {len(intervals)} windows of {source} reach beyond a chromosome's end: left out",
-                      stacklevel=2)  # fmt: skip
+    if beyond:
+        said = f"{len(beyond)} of {len(intervals)} windows of {source} reach beyond a chromosome's end: left out"
+        warnings.warn(LeftOut(said, f"{said}: {', '.join(beyond)}"), stacklevel=2)
     try:
         return from_strings(texts, names)
     except ValueError as error:

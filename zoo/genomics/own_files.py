@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pyfaidx
 
+from zoo.domain.errors import InputError
 from zoo.genomics.gc_matched import gc_matched
 from zoo.genomics.intervals import Intervals, cut, is_bed, open_genome, read_bed
 from zoo.genomics.long_sequences import middle
-from zoo.genomics.reading import read_sequences
+from zoo.genomics.reading import read_sequences, unlabelled_table
 from zoo.genomics.sequences import Sequences
 
 
@@ -36,6 +38,19 @@ class OwnFiles:
         sequences = read_sequences(found, labelled)
         return sequences if self.width is None else middle(sequences, self.width)
 
+    def positives(self, path: str) -> Sequences:
+        """As `read`. Raises InputError where labels stand in a column of another name; warns where a table has none."""
+        found = self.read(path)
+        others = None if is_bed(path) else unlabelled_table(Path(path).expanduser())
+        if others:
+            raise InputError(
+                f"{path} has no column 'label', and '{others[0]}' looks like one: call it 'label' (0 or 1), or take it "
+                "out if all sequences are positives"
+            )
+        if others is not None:
+            warnings.warn(f"{path} has no label column: all {len(found):,} taken as positives", stacklevel=2)
+        return found
+
     def gc_matched(self, path: str, positives: Sequences, seed: int) -> Sequences:
         """Windows of the genome like `positives`, off the intervals of the BED file at `path` and what was cut."""
         intervals = read_bed(Path(path).expanduser())
@@ -44,9 +59,9 @@ class OwnFiles:
     def _widest(self, intervals: Intervals) -> Intervals:
         if self.width is None:
             return intervals
-        start = np.maximum(intervals.centre - self.width // 2, 0)
+        start = intervals.starts(self.width)
         wide = np.maximum(intervals.end, start + self.width)
-        return replace(intervals, start=np.minimum(intervals.start, start), end=wide)
+        return replace(intervals, start=np.minimum(intervals.start, np.maximum(start, 0)), end=wide)
 
 
 def own_file_problems(

@@ -17,6 +17,8 @@ from zoo.domain.errors import InputError
 from zoo.genomics.sequences import CODE_OF_BYTE, ILLEGAL, UNKNOWN, Sequences, from_strings
 
 PROTEIN_ONLY = frozenset("EFILPQ")  # amino acids that no IUPAC nucleotide code uses
+LABEL_NAMES = frozenset({"labels", "target", "targets", "class", "classes", "y", "bound", "is_positive", "positive"})
+BINARY = ({"0", "1"}, {"0.0", "1.0"})
 FORMATS = "FASTA, one sequence a line, or CSV/TSV with a 'sequence' column"
 
 
@@ -36,10 +38,9 @@ def read_sequences(path: str | Path, labelled: bool | None = None) -> Sequences:
     start = text.lstrip()
     if not start:
         raise InputError(f"{path} is empty; expected {FORMATS}.")
-    first = start.splitlines()[0]
     if start.startswith(">"):
         names, texts, labels, place = _fasta(start)
-    elif "," in first or "\t" in first or first.strip().lower() == "sequence" or _named_as_table(path):
+    elif _is_table(path, start):
         names, texts, labels, place = _table(path, text)
     else:
         names, texts, labels, place = _lines(text)
@@ -96,6 +97,30 @@ def _named_as_table(path: Path) -> bool:
     return Path(path.name.removesuffix(".gz")).suffix.lower() in {".csv", ".tsv"}
 
 
+def unlabelled_table(path: str | Path) -> tuple[str, ...] | None:
+    """The columns of a table without `label` that hold labels all the same, by their values (0 and 1, both) or by their
+    name and two values; None for what is no table, or has its labels."""
+    text = _text(path := Path(path))
+    if not _is_table(path, text.lstrip()):
+        return None
+    (_, header), *rows = _rows(path, text)
+    names = [cell.strip().lower() for cell in header]
+    if "label" in names:
+        return None
+    values = [{row[i].strip() for _, row in rows if i < len(row)} for i in range(len(names))]
+    pairs = zip(header, names, values, strict=True)
+    return tuple(
+        cell.strip() for cell, name, held in pairs if len(held) == 2 and (held in BINARY or name in LABEL_NAMES)
+    )
+
+
+def _is_table(path: Path, start: str) -> bool:
+    first = start.splitlines()[0] if start else ""
+    if start.startswith(">"):
+        return False
+    return "," in first or "\t" in first or first.strip().lower() == "sequence" or _named_as_table(path)
+
+
 def _fasta(text: str) -> Parsed:
     records = list(SimpleFastaParser(io.StringIO(text)))
     titles = ["_".join(title.split()) or f"sequence_{i + 1}" for i, (title, _) in enumerate(records)]
@@ -111,13 +136,19 @@ def _lines(text: str) -> Parsed:
     return names, [line for _, line in numbered], None, lambda i: f"line {numbered[i][0]}"
 
 
-def _table(path: Path, text: str) -> Parsed:
+def _rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """(line number, cells) of every row that is not blank, the header first."""
     csv.field_size_limit(max(len(text), csv.field_size_limit()))  # the default breaks sequences beyond 131 kb
     header_line = text.lstrip().splitlines()[0]
     reader = csv.reader(io.StringIO(text), delimiter="\t" if "\t" in header_line else ",")
     rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     if not rows:
         raise InputError(f"{path} is a table of empty cells; expected a header with 'sequence', and sequences.")
+    return rows
+
+
+def _table(path: Path, text: str) -> Parsed:
+    rows = _rows(path, text)
     header = [cell.strip().lower() for cell in rows[0][1]]
     if "sequence" not in header:
         given = ", ".join(f"'{cell.strip()[:30]}'" for cell in rows[0][1][:6])
