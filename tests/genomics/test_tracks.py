@@ -1,10 +1,12 @@
 """Tracks: every base at its place, and the planted site where the letters are."""
 
 import numpy as np
+import pytest
 import torch
 
 from tests.genomics.test_model import codes, detector
 from zoo.domain.insight import Insight
+from zoo.genomics import tracks
 from zoo.genomics.attribution import attention_evidence, logits
 from zoo.genomics.tracks import DRAWN, draw_tracks, to_bedgraph, with_tracks
 
@@ -41,6 +43,17 @@ def test_an_insight_gets_a_picture_and_a_file_of_the_clearest_sequences():
         bases[name] += int(end) - int(start)
     assert bases == {name: 45 if name == "s1" else 60 for name in names}
     assert "5" in after.figures[-1].caption and DRAWN == 5 and torch.isfinite(logits(model, x)).all()
+
+
+@pytest.mark.parametrize(("length", "strands", "drawn"), [(60, "both", True), (1001, "both", False)])
+def test_mutagenesis_is_left_out_where_it_would_take_too_many_passes(monkeypatch, length, strands, drawn):
+    asked = []
+    monkeypatch.setattr(tracks, "mutagenesis", lambda _, x: asked.append(x) or torch.zeros(x.shape))
+    x = torch.randint(4, (6, length), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    names = tuple(f"s{i}" for i in range(6))
+    caption = with_tracks(Insight(""), detector(strands), x.numpy(), names, torch.rand(x.shape)).figures[-1].caption
+    assert bool(asked) is drawn
+    assert ("orange" in caption) is drawn and ("would take more than 30,000 passes" in caption) is not drawn
 
 
 def test_letters_stand_on_unknown_bases_and_flat_tracks_too():

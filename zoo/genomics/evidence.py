@@ -31,18 +31,23 @@ def known_sites(texts: list[str], site: str) -> KnownSites:
     ]
 
 
+def mutagenesis_budget(model: PromoterDetector, length: int) -> int:
+    """Of how many sequences of `length` bases the mutagenesis can be paid."""
+    return MUTAGENESIS_PASSES // (3 * max(1, length) * (2 if model.strands == "both" else 1))
+
+
 def site_coverage(
     model: PromoterDetector, codes: np.ndarray, seen: Attention, sites: KnownSites, seed: int = 0
 ) -> pd.DataFrame:
     """Share of sequences whose best window of 15 bases holds a known site whole, one row for each kind of evidence.
 
     Sequences without a site are left out. A window at a random place is the floor. Mutagenesis is dear, so all rows
-    are taken over the same sequences, as many as its budget allows.
+    are taken over the same sequences, as many as its budget allows; where it allows none, its row is left out.
     """
     width = max(WINDOW, max((b - a for where in sites for a, b in where), default=0))
     having = np.flatnonzero([len(where) > 0 for where in sites])
-    budget = max(1, MUTAGENESIS_PASSES // (3 * codes.shape[1] * (2 if model.strands == "both" else 1)))
-    if len(having) > budget:
+    budget = mutagenesis_budget(model, codes.shape[1])
+    if 0 < budget < len(having):
         having = np.sort(np.random.default_rng(seed).choice(having, budget, replace=False))
     if len(having) == 0:
         return pd.DataFrame(columns=["evidence", "coverage", "sequences"])
@@ -51,8 +56,9 @@ def site_coverage(
     tracks = {
         "attention x gradient": seen.score[having],
         "raw attention": seen.raw[having],
-        "mutagenesis": mutagenesis(model, torch.from_numpy(codes[having])),
     }
+    if budget:
+        tracks["mutagenesis"] = mutagenesis(model, torch.from_numpy(codes[having]))
     rows = [
         (name, coverage(best_windows(track, width, present).tolist(), width, chosen), len(having))
         for name, track in tracks.items()

@@ -18,6 +18,7 @@ from torch import Tensor
 from zoo.domain.insight import Figure, Insight
 from zoo.domain.png import BLUE, GREY, INK, ORANGE, png
 from zoo.genomics.attribution import best_windows, logits, mutagenesis
+from zoo.genomics.evidence import MUTAGENESIS_PASSES, mutagenesis_budget
 from zoo.genomics.logos import BASE_COLOURS
 from zoo.genomics.motifs import BASES
 from zoo.genomics.place_names import genome_place
@@ -30,10 +31,13 @@ DRAWN = 5  # sequences
 WRITTEN = 200
 ZOOM = 40  # bases around the peak, as letters
 
+MUTATED = (
+    " and in-silico mutagenesis (orange: mean fall of the logit when the base is replaced), each over its own maximum"
+)
+TOO_LONG = f"; no in-silico mutagenesis, which would take more than {MUTAGENESIS_PASSES:,} passes at this length"
 TITLE = "Evidence base by base"
 CAPTION = (
-    f"The {DRAWN} test positives of the highest logit. Left: attention x gradient (blue) and in-silico mutagenesis "
-    "(orange: mean fall of the logit when the base is replaced), each over its own maximum. Right: the "
+    f"The {DRAWN} test positives of the highest logit. Left: attention x gradient (blue){{mutagenesis}}. Right: the "
     f"{ZOOM} bases around the peak of attention x gradient, letters as high as it. evidence.bedgraph holds the "
     f"{WRITTEN} highest."
 )
@@ -49,10 +53,13 @@ def with_tracks(
     """The insight with a figure `tracks` and the file `evidence.bedgraph`. codes: of the positives, PAD behind."""
     order = torch.argsort(logits(model, torch.from_numpy(codes)), descending=True).numpy()
     drawn, written = order[:DRAWN], np.sort(order[:WRITTEN])
-    falls = mutagenesis(model, torch.from_numpy(codes[drawn])).numpy()
+    longest = int((codes[drawn] != PAD).sum(1).max(initial=1))
+    affordable = mutagenesis_budget(model, longest) >= len(drawn)
+    falls = mutagenesis(model, torch.from_numpy(codes[drawn])).numpy() if affordable else None
     picture = draw_tracks(codes[drawn], [names[i] for i in drawn], evidence.numpy()[drawn], falls)
     text = to_bedgraph(evidence.numpy()[written], codes[written], [names[i] for i in written])
-    figures = (*insight.figures, Figure("tracks", TITLE, picture, CAPTION))
+    caption = CAPTION.format(mutagenesis=MUTATED if affordable else TOO_LONG)
+    figures = (*insight.figures, Figure("tracks", TITLE, picture, caption))
     return replace(insight, figures=figures, files={**insight.files, "evidence.bedgraph": text})
 
 
@@ -81,18 +88,21 @@ def draw_tracks(
     codes: Integer[np.ndarray, "n length"],
     names: list[str],
     evidence: Float[np.ndarray, "n length"],
-    falls: Float[np.ndarray, "n length"],
+    falls: Float[np.ndarray, "n length"] | None,
 ) -> bytes:
-    """PNG, one row for each sequence."""
+    """PNG, one row for each sequence. falls: by mutagenesis, where there was time for it."""
     figure, rows = plt.subplots(
         len(codes), 2, figsize=(11, 0.5 + 1.15 * len(codes)), squeeze=False, width_ratios=(1, 1.2), layout="constrained"
     )
     present = torch.from_numpy(codes != PAD)
     zoom = min(ZOOM, int(present.sum(1).min()))
     starts = best_windows(torch.from_numpy(evidence), zoom, present).tolist()
-    for (left, right), bases, name, track, fall, start in zip(rows, codes, names, evidence, falls, starts, strict=True):
+    for i, ((left, right), bases, name, track, start) in enumerate(
+        zip(rows, codes, names, evidence, starts, strict=True)
+    ):
         length = int((bases != PAD).sum())
-        for values, colour, label in ((fall, ORANGE, "mutagenesis"), (track, BLUE, "attention x gradient")):
+        lines = [] if falls is None else [(falls[i], ORANGE, "mutagenesis")]
+        for values, colour, label in (*lines, (track, BLUE, "attention x gradient")):
             left.plot(values[:length] / max(float(np.abs(values).max()), 1e-12), color=colour, lw=0.9, label=label)
         left.axvspan(start, start + zoom, color=GREY, alpha=0.3, lw=0)
         left.axhline(0, color=INK, lw=0.5)
