@@ -5,11 +5,13 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from tests.genomics.test_model import detector
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.genomics.attribution import logits
+from zoo.genomics.data import PlantedPromoters
 from zoo.genomics.inputs import input_loader, referring_loader
 from zoo.genomics.intervals import open_genome
 from zoo.genomics.planted import plant
@@ -58,7 +60,7 @@ def test_alleles_are_put_into_their_surroundings(genome):
 
 def test_vcf_is_read_allele_by_allele(tmp_path):
     path = vcf(tmp_path, "chr1 5 rs1 A C,TT", "chr1 9 . g t", "chr1 10 . C <DEL>,*", name="v.vcf.gz")
-    with pytest.warns(UserWarning, match="2 symbolic"):
+    with pytest.warns(LeftOut, match="2 symbolic"):
         found = read_vcf(path)
     assert [str(v) for v in found] == ["chr1:5 A>C", "chr1:5 A>TT", "chr1:9 G>T"] and found[0].id == "rs1"
 
@@ -151,3 +153,33 @@ def test_windows_are_as_long_as_the_training_sequences(genome, tmp_path):
     assert batch.codes.shape == (1, 150)
     (tmp_path / "p.bed").write_text("chr1\t200\t300\n")
     assert referring_loader(tmp_path / "p.bed", genome, _Data()).dataset.sequences.names == ("chr1:175-325",)
+
+
+def test_a_trained_model_knows_that_length_without_its_data(genome, tmp_path):
+    """Its state remembers it; a state from before has none, and the data are asked."""
+    model, path = detector(), vcf(tmp_path, f"chr1 250 . {BASES[249]} N")
+    old = model.state_dict()
+    assert "usual_width" not in old
+    trainer = pl.Trainer(max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+                         enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0)  # fmt: skip
+    trainer.fit(model, PlantedPromoters(40, 120, batch_size=8))
+    other = detector()
+    other.load_state_dict(model.state_dict())
+    (batch,) = other.open_referring(path, genome, None)
+    assert batch.codes.shape == (1, 120)
+    model.load_state_dict(old)  # as a run from before goes on
+    assert int(model.usual_width) == 120
+    (batch,) = detector().open_referring(path, genome, _Data())
+    assert batch.codes.shape == (1, 150)
+
+
+def test_variants_that_their_window_would_not_hold_are_left_out(genome, tmp_path):
+    """A deletion at the end of its chromosome, and an insertion behind the last base, would both read 0."""
+    deletion, insertion = f"chr1 490 d {BASES[489:499]} {BASES[489]}", f"chr1 500 i {BASES[499]} {BASES[499]}TT"
+    path = vcf(tmp_path, f"chr1 250 s {BASES[249]} N", deletion, insertion, f"chr1 500 e {BASES[499]} N")
+    with pytest.warns(LeftOut, match="2 of 4 variants .* lie at the end of their chromosome: left out") as said:
+        (batch,) = vcf_loader(path, open_genome(genome), 41)
+    assert batch.described["id"] == ["s", "e"] and "chr1:500" in said[0].message.everything
+    assert (batch.reference != batch.codes).any(1).all()
+    with pytest.raises(InputError, match="all 2 variants"):
+        vcf_loader(vcf(tmp_path, deletion, insertion), open_genome(genome), 41)

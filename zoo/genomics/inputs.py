@@ -32,13 +32,15 @@ def input_loader(path: str | Path, labelled: bool = False) -> DataLoader:
     return _loader(sequences if sequences.labels is not None else windows(sequences, LONGEST, WINDOW))
 
 
-def referring_loader(path: Path, reference: Path, data: PromoterData) -> DataLoader:
+def referring_loader(path: Path, reference: Path, data: PromoterData, width: int | None = None) -> DataLoader:
     """VCF or BED with a genome, in windows as long as the model's training sequences; or the alternatives (path) and
-    references of pairs of sequences. A model that knows places (a start site at base 249) wants pairs."""
+    references of pairs of sequences. A model that knows places (a start site at base 249) wants pairs. width: that
+    length; not known, the data are read for it."""
     if not is_vcf(path) and not is_bed(path):
         return pair_loader(path, reference)
     genome = open_genome(reference)
-    width = usual_width(data.sequences("train"))
+    if width is None:
+        width = usual_width(data.sequences("train"))
     return vcf_loader(path, genome, width) if is_vcf(path) else _loader(cut(genome, read_bed(path), width, str(path)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -26,7 +26,7 @@ from zoo.genomics.inputs import input_loader, referring_loader
 from zoo.genomics.readout import StrongestPool, Total
 from zoo.genomics.shuffle_task import ShuffleTask
 from zoo.genomics.sources import explained, regressions, without_train_overlap
-from zoo.genomics.variants import VariantBatch, variant_effects
+from zoo.genomics.variants import VariantBatch, usual_width, variant_effects
 
 
 class PromoterDetector(DomainModule):
@@ -62,6 +62,7 @@ class PromoterDetector(DomainModule):
             self.pool, self.head = StrongestPool(backbone.dim, pool_heads, dropout), Total()
         self.shuffle_weight = shuffle_weight
         self.shuffle_task = ShuffleTask(backbone.dim, pool_heads) if shuffle_weight else None
+        self.register_buffer("usual_width", None)
 
     @classmethod
     def problems(
@@ -70,6 +71,22 @@ class PromoterDetector(DomainModule):
         shares = (("mutation", mutation), ("dropout", dropout))
         wrong = [f"{name}={share} is a share, 0 to 1" for name, share in shares if not 0 <= share <= 1]
         return wrong + ([] if shuffle_weight >= 0 else [f"shuffle_weight={shuffle_weight} must be at least 0"])
+
+    # ---- the length of what it was trained on, which its checkpoints remember
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit" and isinstance(data := self.trainer.datamodule, PromoterData):
+            self.usual_width = torch.tensor(usual_width(data.sequences("train")), device=self.device)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *arguments: Any, **named: Any):
+        """Checkpoints from before it was remembered have none, and are whole without it."""
+        state_dict = dict(state_dict)
+        width = state_dict.pop("usual_width", None)
+        if width is not None:
+            self.usual_width = width.to(self.device)
+        if self.usual_width is not None:
+            state_dict["usual_width"] = self.usual_width
+        return super().load_state_dict(state_dict, *arguments, **named)
 
     # ---- the model
 
@@ -145,7 +162,8 @@ class PromoterDetector(DomainModule):
         return input_loader(path, labelled)
 
     def open_referring(self, path: Path, reference: Path, data: PromoterData) -> DataLoader:
-        return referring_loader(path, reference, data)
+        width = int(self.usual_width) if self.usual_width is not None else None
+        return referring_loader(path, reference, data, width)
 
     def insight(self, data: pl.LightningDataModule | DataLoader) -> Insight:
         return explained(self, data)

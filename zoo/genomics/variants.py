@@ -22,7 +22,7 @@ from jaxtyping import Integer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zoo.domain.errors import InputError
+from zoo.domain.errors import InputError, LeftOut
 from zoo.genomics.batch import INPUT_BATCH, SequenceSet, collate
 from zoo.genomics.intervals import other_name
 from zoo.genomics.reading import read_sequences
@@ -90,7 +90,7 @@ def is_vcf(path: str | Path) -> bool:
 
 def vcf_loader(path: Path, genome: pyfaidx.Fasta, width: int) -> DataLoader:
     """The variants of a VCF in windows of `width` bases around them. Raises InputError."""
-    variants = read_vcf(path)
+    variants = inside(read_vcf(path), genome, width, str(path))
     table = pd.DataFrame([vars(v) for v in variants], columns=COLUMNS).astype(str)
     return _loader(*allele_windows(variants, genome, width, str(path)), table)
 
@@ -131,7 +131,7 @@ def read_vcf(path: Path) -> tuple[Variant, ...]:
         raise InputError(
             f"{path} cannot be read as VCF ({reason}): expected tab-separated lines of CHROM, POS, ID, REF and ALT"
         ) from error
-    variants, left_out = [], 0
+    variants, left_out = [], []
     for row in table.itertuples(index=False):
         if not row.position.isdecimal() or int(row.position) < 1 or not _is_dna(row.ref):
             raise InputError(
@@ -141,16 +141,48 @@ def read_vcf(path: Path) -> tuple[Variant, ...]:
             if _is_dna(alt):
                 variants.append(Variant(row.chromosome, int(row.position), row.id, row.ref.upper(), alt.upper()))
             else:
-                left_out += 1
+                left_out.append(f"{row.chromosome}:{row.position} {row.ref}>{alt}")
     if not variants:
         raise InputError(f"{path} holds no variants with alleles of bases")
     if left_out:
-        warnings.warn(f"{path}: {left_out} symbolic or missing alleles are left out", stacklevel=2)
+        said = f"{path}: {len(left_out)} symbolic or missing alleles are left out"
+        warnings.warn(LeftOut(said, f"{said}: {', '.join(left_out)}"), stacklevel=2)
     return tuple(variants)
 
 
 def _is_dna(allele: str) -> bool:
     return bool(allele) and set(allele.upper()) <= set("ACGTN")
+
+
+def inside(
+    variants: Sequence[Variant], genome: pyfaidx.Fasta, width: int, source: str = "the variants"
+) -> tuple[Variant, ...]:
+    """Those whose alleles both lie whole in their windows; the others, at the end of their chromosome, are left out
+    with a warning: what the window does not hold would seem to change nothing. Raises InputError if none is left."""
+    lengths = {name: len(genome[name]) for name in {v.chromosome for v in variants} if name in genome}
+    cut_off = [v for v in variants if v.chromosome in lengths and _is_cut_off(v, lengths[v.chromosome], width)]
+    if cut_off and len(cut_off) == len(variants):
+        raise InputError(f"{source}: all {len(variants)} variants lie at the ends of their chromosomes")
+    if cut_off:
+        said = f"{len(cut_off)} of {len(variants)} variants of {source} lie at the end of their chromosome: left out"
+        warnings.warn(LeftOut(said, f"{said}: {', '.join(map(str, cut_off))}"), stacklevel=2)
+    away = set(cut_off)
+    return tuple(v for v in variants if v not in away)
+
+
+def _is_cut_off(variant: Variant, length: int, width: int) -> bool:
+    """Where the chromosome is long enough, the windows are, and the alleles are not too long for them."""
+    longest = max(len(variant.ref), len(variant.alt))
+    start = _window_start(variant, length, width)
+    ends = variant.position - 1 + len(variant.ref) <= length
+    return ends and start >= 0 and longest <= width // 2 and variant.position - 1 - start + longest > width
+
+
+def _window_start(variant: Variant, length: int, width: int) -> int:
+    """Negative where the chromosome is too short."""
+    lost = max(0, len(variant.ref) - len(variant.alt))  # bases that the alternative takes from further on
+    middle = variant.position - 1 + len(variant.ref) // 2 - width // 2
+    return min(max(0, middle), length - width - lost)
 
 
 def allele_windows(
@@ -159,8 +191,8 @@ def allele_windows(
     """(reference, alternative), `width` bases each, the variant in their middle.
 
     Both begin at the same base; where the alternative is shorter or longer, its end is further on or earlier. Near a
-    chromosome's end the windows move inside. Raises InputError where the reference allele is not what the genome has,
-    a chromosome is unknown or an allele fills the window.
+    chromosome's end the windows move inside (see `inside`). Raises InputError where the reference allele is not what
+    the genome has, a chromosome is unknown or an allele fills the window.
     """
     before, after = [], []
     for variant in variants:
@@ -179,13 +211,10 @@ def allele_windows(
                 f"{source}, {str(variant)[:60]}: alleles up to {width // 2} bases can be scored, half of the {width} "
                 "that the model was trained on"
             )
-        lost = max(0, len(variant.ref) - len(variant.alt))  # bases that the alternative takes from further on
-        if len(chromosome) < width + lost:
+        if (start := _window_start(variant, len(chromosome), width)) < 0:
             raise InputError(
                 f"{source}, {variant}: {variant.chromosome} has {len(chromosome)} bases; windows of {width} are wanted"
             )
-        start = at + len(variant.ref) // 2 - width // 2
-        start = max(0, min(start, len(chromosome) - width - lost))
         longer = str(chromosome[start : start + width + len(variant.ref)])
         cut = at - start
         before.append(longer[:width])
