@@ -11,6 +11,7 @@ with the same command.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     report = Report(f"cross_validation_{arguments.experiment}", arguments)
-    kept = FOLDER / f".{report.name}_{'_'.join(arguments.overrides)}.partial.csv"
+    kept = partial_file(report.name, arguments.overrides)
     scores = pd.read_csv(kept) if kept.is_file() else pd.DataFrame(columns=["model", "fold", "seed"])
     for fold, seed in product(range(FOLDS), range(arguments.seeds)):
         if not ((scores.fold == fold) & (scores.seed == seed)).any():
@@ -51,6 +52,12 @@ def main() -> None:
         f"{arguments.experiment}: mean over {FOLDS} folds", [summary(by_fold, model) for model in order(scores)]
     )
     report.write()
+
+
+def partial_file(name: str, overrides: list[str]) -> Path:
+    """Where the folds wait that are done; overrides hold paths and signs that no file name may, so they are hashed."""
+    mark = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:12]
+    return FOLDER / f".{name}_{mark}.partial.csv"
 
 
 def run(experiment: str, fold: int, seed: int, overrides: list[str], threads: int) -> pd.DataFrame:
