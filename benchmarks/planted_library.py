@@ -46,6 +46,7 @@ from zoo.run.folder import RunFolder
 MUTATED = 100  # test positives in which every base is mutated
 SPACED = "Fisher at the spacing, with the motifs found"
 VERDICT = ("pairs called of 10", "decoys called of 30", "others called of 150", "spacing within 1")
+MOST = 40  # motifs of one kind of evidence
 LOOKED_IN = 3000  # training positives in which motifs are looked for
 
 
@@ -114,7 +115,9 @@ def _others(model, chosen: Sequences, background: Sequences) -> dict[str, list[M
     tracks = {"raw attention": raw, "random windows": np.random.default_rng(0).random(shape)}
     shuffled = dinucleotide_shuffle(chosen.codes, 0)
     found = {
-        name: discover(chosen.codes, find_seqlets(track.astype(float), np.ones(shape, bool)), background.codes)
+        name: discover(
+            chosen.codes, find_seqlets(track.astype(float), np.ones(shape, bool)), background.codes, max_motifs=MOST
+        )
         for name, track in tracks.items()
     }
     found["plain enrichment over shuffles"] = enriched_motifs(chosen.codes, shuffled)

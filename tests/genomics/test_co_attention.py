@@ -8,13 +8,16 @@ import pytest
 import torch
 
 from zoo.attention import FullMap, Rotary, UniformBackbone, observe
+from zoo.attention.observe import attentions
 from zoo.domain.optim import AdamW
+from zoo.genomics.attribution import FADED
 from zoo.genomics.co_attention import co_attention
 from zoo.genomics.embed import ConvStem
 from zoo.genomics.kmer_blocks import KmerBlocks
 from zoo.genomics.model import PromoterDetector
 from zoo.genomics.motifs import Sites
 from zoo.genomics.sequences import from_strings
+from zoo.heads.gates import gated
 
 #        0         1         2
 #        012345678901234567890123456
@@ -79,3 +82,17 @@ def test_nothing_runs_where_the_gradient_does_not():
     after = co_attention(detector, CODES, SITES, PAIRS)
     assert (np.abs(before[0]) > 0).all() and (after[0] == 0).all()
     np.testing.assert_allclose(after[1], before[1])
+
+
+def test_the_gradient_is_the_mean_along_the_way(monkeypatch):
+    detector = model(ConvStem(8, kernel=1, layers=1, stride=1))
+    whole = co_attention(detector, CODES, SITES, PAIRS)
+    parts = []
+    for share in FADED:
+        monkeypatch.setattr("zoo.genomics.co_attention.FADED", (share,))
+        parts.append(co_attention(detector, CODES, SITES, PAIRS)[0])
+    np.testing.assert_allclose(whole[0], np.mean(parts, 0), rtol=1e-5)
+    assert not np.allclose(parts[0], parts[1], rtol=0.05)
+    with gated(detector, {layer: torch.full((1,), 0.5) for layer in attentions(detector)}):
+        seen = by_hand(detector, [(list(range(3, 9)), list(range(15, 21))), (list(range(3, 9)), list(range(17, 23)))])
+    assert not np.allclose(whole[1], seen, rtol=1e-3)  # raw attention is that of the model as it is

@@ -248,7 +248,7 @@ def test_places_of_their_own_are_an_arrangement_if_both_keep_one(anchored, monke
         row[a : a + 8], row[b : b + 8] = CODES["A"], CODES["B"]
     (row,) = together(Adds(), monkeypatch, codes, anchored).to_dict("records")
     assert row["placed q"] > 0.05 and row["at spacing q"] < 1e-6 and abs(row["spacing"] - 17) <= 1
-    assert row["keeps a spacing"] == ("yes" if len(anchored) == 2 else "no")
+    assert row["keeps a spacing"] == ("places" if len(anchored) == 2 else "no")  # neither knows of the other
 
 
 def test_a_spacing_that_both_classes_keep_is_not_the_classes_own(monkeypatch):

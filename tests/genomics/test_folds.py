@@ -37,3 +37,18 @@ def test_a_fold_that_is_none(fold, tmp_path):
     (tmp_path / "a.fa").write_text(">a\nACGT\n")
     (said,) = OwnSequences.problems(str(tmp_path / "a.fa"), fold=fold)
     assert said == f"fold={fold}: expected 0 to 4, or null for the set's own test part"
+
+
+@pytest.mark.parametrize("fold", [None, 2])
+@pytest.mark.parametrize("negatives", [None, "shuffled", "partly_shuffled"])
+def test_a_positive_and_what_was_made_of_it_are_in_one_part(fold, negatives, tmp_path):
+    letters = np.array(list("ACGT"))[np.random.default_rng(0).integers(0, 4, (200, 80))]
+    (tmp_path / "a.fa").write_text("".join(f">s{i}\n{''.join(row)}\n" for i, row in enumerate(letters)))
+    data = OwnSequences(str(tmp_path / "a.fa"), negatives, fold=fold)
+    parts = {name: part.sequences for name, part in data.parts().items()}
+    for part in parts.values():
+        of = {label: [n for n, y in zip(part.names, part.labels, strict=True) if y == label] for label in (0, 1)}
+        assert len(of[1]) and [name.split("_")[0] for name in of[0]] == of[1]
+    whole = data.read()
+    known = sum(len(part) for name, part in whole.items() if fold is None or name != "test")
+    assert sum(len(part) for part in parts.values()) == 2 * known

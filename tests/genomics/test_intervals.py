@@ -167,7 +167,7 @@ def test_own_peaks_become_parts_with_every_kind_of_negatives(genome, tmp_path, n
     others = bed(tmp_path, "".join(f"chr2\t{s}\t{s + 90}\n" for s in range(100, 9000, 150)), "others.bed")
     given = str(others) if negatives == "others.bed" else negatives
     data = OwnSequences(str(peaks), given, str(path), width=80)
-    read = data.read()
+    read = {name: part.sequences for name, part in data.parts().items()}
     assert sum((part.labels == 1).sum() for part in read.values()) == 60
     assert {80} == {int(n) for part in read.values() for n in part.lengths}
     assert min(len(part) for part in read.values()) > 5

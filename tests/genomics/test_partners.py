@@ -76,6 +76,8 @@ def test_a_motif_that_is_needed_in_a_pair_alone_is_confirmed(planted):
     assert not replace(result(planted, "1", name), asked=False).confirmed  # of a model that cannot tell the classes
     found = cooperation(("1", "2", "yes", 7, 2.0), ("1", "3", "no", 7, 0.2))
     assert found.partners == {"1", "2"}
+    found.table.loc[1, "keeps a spacing"] = "places"
+    assert found.partners == {"1", "2"}  # what a place explains says nothing of a partner
     found.table.loc[1, "keeps a spacing"] = "yes"
     assert found.partners == {"1", "2", "3"}
 
@@ -94,3 +96,7 @@ def test_the_headline_counts_and_names():
         "1 of 1 pairs of motifs keep a spacing:",
         "  1-TTGACA  A> B>  2-TATAAT, 17 bases apart in 19% of positives, 1% of negatives",
     ]
+    spaced.table["keeps a spacing"] = "places"
+    assert pair_headline(spaced, labels).splitlines()[1] == (
+        "1 of 1 pairs of motifs stand at a spacing, each at its own place:"
+    )

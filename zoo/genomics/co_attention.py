@@ -15,9 +15,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from zoo.attention import Between, BetweenGradient, observe
+from zoo.attention.observe import attentions
+from zoo.genomics.attribution import FADED
 from zoo.genomics.batch import reverse_complement
 from zoo.genomics.embed import PAD
 from zoo.genomics.motifs import Sites
+from zoo.heads.gates import gated
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector
@@ -75,14 +78,22 @@ def _between(
 def _strand(
     model: PromoterDetector, codes: Int[Tensor, "B L"], spans: np.ndarray
 ) -> tuple[Float[Tensor, "B S S"], Float[Tensor, "B S S"]]:
+    """The gradient is the mean along the way to all attention, as in `zoo.genomics.attribution`."""
     embedded = model.embedding(codes.to(model.device))
     tokens = replace(embedded, tokens=embedded.tokens.detach().requires_grad_())
     groups = tokens.shares(torch.from_numpy(spans).to(model.device))
     prefix = model.backbone.num_prefix
-    gradient, raw = BetweenGradient(groups, prefix), Between(groups, prefix)
-    with torch.enable_grad(), observe(model, gradient, raw, layers="backbone"):
-        torch.autograd.grad(model.logit_of(tokens).sum(), tokens.tokens)
     size = groups.sum(1)
     per_pair = (size[:, :, None] * size[:, None, :]).clamp_min(1e-6).cpu()
-    total = [sum(layer.sum(1) for layer in seen.result().values()).cpu() for seen in (gradient, raw)]
-    return total[0], total[1] / per_pair
+    total = torch.zeros_like(per_pair)
+    for share in FADED:
+        gradient, raw = BetweenGradient(groups, prefix), Between(groups, prefix)
+        gates = {layer: torch.tensor([share]) for layer in attentions(model)}
+        with torch.enable_grad(), observe(model, gradient, raw, layers="backbone"), gated(model, gates):
+            torch.autograd.grad(model.logit_of(tokens).sum(), tokens.tokens)
+        total += _over_heads(gradient) / share / len(FADED)
+    return total, _over_heads(raw) / per_pair  # the last share is 1
+
+
+def _over_heads(seen: Between) -> Float[Tensor, "B S S"]:
+    return sum(layer.sum(1) for layer in seen.result().values()).cpu()

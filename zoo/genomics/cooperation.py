@@ -11,8 +11,9 @@
 A pair is said to cooperate when the model's interaction at its sites is positive over sequences (Wilcoxon
 signed-rank, Benjamini-Hochberg q < 0.05) and at least `MIN_EPISTASIS` of the logit. A model may use an arrangement
 and still add up its parts: a pair keeps a spacing when it stands there more often in positives than in negatives and
-more often than if each were alone, or if each keeps its own place (then those places are the arrangement). Q-values are
-Benjamini-Hochberg's over the pairs, of p-values corrected for all orientations and spacings.
+more often than if each were alone. Where the second fails because each keeps a place of its own in the sequence, those
+places are the arrangement, and nothing says that one motif knows of the other: the pair stands there by its places.
+Q-values are Benjamini-Hochberg's over the pairs, of p-values corrected for all orientations and spacings.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ MIN_EPISTASIS = 0.5  # of the logit; pairs that merely stand together read up to
 MOST = 100  # pairs of sites of each two motifs that are destroyed, drawn at random from the positives
 REACH = 2  # bases on either side that count as the same spacing
 FDR = 0.05
+BY_PLACES = "places"  # in place of yes and no
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +68,17 @@ class Cooperation:
     @property
     def spaced(self) -> pd.DataFrame:
         """Those that keep a spacing, the most frequent first."""
+        return self._kept("yes")
+
+    @property
+    def placed(self) -> pd.DataFrame:
+        """Those that stand at a spacing because each motif keeps its own place, the most frequent first."""
+        return self._kept(BY_PLACES)
+
+    def _kept(self, how: str) -> pd.DataFrame:
         if not len(self.table):
             return self.table
-        return self.table[self.table["keeps a spacing"] == "yes"].sort_values("at spacing", ascending=False)
+        return self.table[self.table["keeps a spacing"] == how].sort_values("at spacing", ascending=False)
 
 
 def cooperation(
@@ -111,9 +121,10 @@ def cooperation(
             table = table.rename(columns={f"{test} p": f"{test} q"})
         strong = (table["epistasis q"] < FDR) & (table["epistasis"] >= MIN_EPISTASIS)
         both_anchored = table.a.isin(anchored) & table.b.isin(anchored)
-        spaced = (table["at spacing q"] < FDR) & ((table["placed q"] < FDR) | both_anchored)
+        there, placed = table["at spacing q"] < FDR, table["placed q"] < FDR
         table.insert(2, "cooperates", np.where(strong, "yes", "no"))
-        table.insert(3, "keeps a spacing", np.where(spaced, "yes", "no"))
+        kept = np.select([there & placed, there & both_anchored], ["yes", BY_PLACES], "no")
+        table.insert(3, "keeps a spacing", kept)
         table = table.sort_values(["cooperates", "epistasis"], ascending=False, ignore_index=True)
     return Cooperation(tuple(names), table, pairs, expected)
 

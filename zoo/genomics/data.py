@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -58,6 +59,8 @@ class PromoterData(DomainData):
         read = dict(self.read())
         if self.fold is not None:
             read = folded(read, self.fold)
+        # Not before: a positive and its own shuffle in two parts would teach what the other part must not say.
+        read = {name: self.with_negatives(part, SPLIT_SEED + i) for i, (name, part) in enumerate(read.items())}
         if self.first is not None:
             rows = np.unique(np.linspace(0, len(read["train"]) - 1, self.first).astype(int))  # both classes, if sorted
             read["train"] = read["valid"] = take(read["train"], rows)
@@ -66,9 +69,18 @@ class PromoterData(DomainData):
     def audit(self) -> Insight:
         return audit(*(self.sequences(part) for part in PARTS))
 
+    def with_negatives(self, part: Sequences, seed: int) -> Sequences:
+        """Positives alone get negatives made from them."""
+        return part if part.labels is not None else contrast(part, MADE[self.made](part, seed))
+
+    @property
+    def made(self) -> str:
+        """How negatives are made where there are none (`zoo.genomics.negatives`)."""
+        return "shuffled"
+
     @abstractmethod
     def read(self) -> Mapping[str, Sequences]:
-        """Labelled sequences for "train", "valid" and "test"."""
+        """Sequences for "train", "valid" and "test": labelled, or positives without a label."""
 
 
 def site_problems(known_site: str | None) -> list[str]:
@@ -155,24 +167,28 @@ class CardPromoters(PromoterData):
         folder = fetch(load_card(self.card))
         if "positives" in self.files:
             read = {name: read_sequences(folder / file, labelled=False) for name, file in self.files.items()}
-            given = read.get("negatives") if self.negatives == "given" else None
-            return into_parts(self._contrast(read["positives"], given, SPLIT_SEED), self.card)
+            given = self.negatives == "given"
+            return into_parts(contrast(*read.values()) if given else unlabelled(read["positives"]), self.card)
         parts = {name: read_sequences(folder / file, labelled=True) for name, file in self.files.items()}
         if self.negatives == "given":
             return parts
-        positives = {name: take(s, np.flatnonzero(s.labels == 1)) for name, s in parts.items()}
-        return {name: self._contrast(s, None, SPLIT_SEED + i) for i, (name, s) in enumerate(positives.items())}
+        return {name: unlabelled(take(s, np.flatnonzero(s.labels == 1))) for name, s in parts.items()}
 
-    def _contrast(self, positives: Sequences, given: Sequences | None, seed: int) -> Sequences:
-        return contrast(positives, given if given is not None else MADE[self.negatives](positives, seed))
+    @property
+    def made(self) -> str:
+        return self.negatives
+
+
+def unlabelled(sequences: Sequences) -> Sequences:
+    return replace(sequences, labels=None)
 
 
 def into_parts(everything: Sequences, source: str) -> dict[str, Sequences]:
-    """Labelled sequences as train, valid and test, those that share a 30-mer in one of them; alike for every seed."""
+    """Sequences as train, valid and test, those that share a 30-mer in one of them; alike for every seed."""
     rows = homology_split(everything, FRACTIONS, seed=SPLIT_SEED)
     parts = dict(zip(PARTS, (take(everything, r) for r in rows), strict=True))
     for name, part in parts.items():
-        if len(np.unique(part.labels)) < 2:
+        if everything.labels is not None and len(np.unique(part.labels)) < 2:
             raise InputError(
                 f"the {name} part of {source} came out with one class only ({len(part)} of "
                 f"{len(everything)} sequences): give more sequences, or less similar ones"
@@ -236,9 +252,12 @@ class OwnSequences(PromoterData):
             everything = own.read(self.positives, labelled=True)
         elif self.negatives == "gc_matched":
             everything = contrast(given, own.gc_matched(self.positives, given, SPLIT_SEED))
-        elif self.negatives in MADE:
-            everything = contrast(given, MADE[self.negatives](given, SPLIT_SEED))
+        elif self.negatives is None or self.negatives in MADE:
+            everything = unlabelled(given)
         else:
-            others = None if self.negatives is None else own.read(self.negatives, labelled=False)
-            everything = contrast(given, others, seed=SPLIT_SEED)
+            everything = contrast(given, own.read(self.negatives, labelled=False))
         return into_parts(everything, self.positives)
+
+    @property
+    def made(self) -> str:
+        return self.negatives or super().made

@@ -18,8 +18,9 @@ PAIR_CAPTION = (
     "than the sum of destroying each, by 0.5 of the logit or more (epistasis; Wilcoxon over sequences, "
     "Benjamini-Hochberg q < 0.05). Orientation and spacing: where most pairs stand; placed q: so many there, "
     "were each motif indifferent to the other (Poisson). Together q, at spacing q: more often in positives than in "
-    "negatives (Fisher). Keeps a spacing: at spacing q < 0.05, and placed q < 0.05 or both motifs keep a place of "
-    "their own. All for +- 2 bases, corrected for all orientations, spacings and pairs. "
+    "negatives (Fisher). Keeps a spacing: at spacing q < 0.05 and placed q < 0.05; 'places' where the second fails and "
+    "both motifs keep a place of their own, which is then all that is known. All for +- 2 bases, corrected for all "
+    "orientations, spacings and pairs. "
     "Negative epistasis: either site alone would do."
 )
 SPACING_CAPTION = (
@@ -35,7 +36,7 @@ PLANTED_PAIR_CAPTION = (
 
 def pair_headline(found: Cooperation, labels: dict[str, str]) -> str:
     """One line for each cooperating pair."""
-    rows, spaced = found.cooperating, found.spaced
+    rows = found.cooperating
     if not len(found.table):
         return "Pairs: no two motifs stand in the same sequences often enough to ask."
     lines = [f"Pairs: of {len(found.table)} that share sequences, none counts for more together than apart."]
@@ -46,13 +47,14 @@ def pair_headline(found: Cooperation, labels: dict[str, str]) -> str:
             f"  {labels[row.a]}  {row.orientation}  {labels[row.b]}, {row.spacing} bases apart: "
             f"{row.epistasis:+.2f} logits"
         )
-    if len(spaced):
-        lines.append(f"{len(spaced)} of {len(found.table)} pairs of motifs keep a spacing:")
-    for _, row in spaced.iterrows():
-        lines.append(
-            f"  {labels[row.a]}  {row.orientation}  {labels[row.b]}, {row.spacing} bases apart in "
-            f"{row['at spacing']:.0%} of positives, {row['at spacing, negatives']:.0%} of negatives"
-        )
+    for some, how in ((found.spaced, "keep a spacing"), (found.placed, "stand at a spacing, each at its own place")):
+        if len(some):
+            lines.append(f"{len(some)} of {len(found.table)} pairs of motifs {how}:")
+        for _, row in some.iterrows():
+            lines.append(
+                f"  {labels[row.a]}  {row.orientation}  {labels[row.b]}, {row.spacing} bases apart in "
+                f"{row['at spacing']:.0%} of positives, {row['at spacing, negatives']:.0%} of negatives"
+            )
     return "\n".join(lines)
 
 

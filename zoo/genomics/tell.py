@@ -109,7 +109,7 @@ def _pairs(found: Findings) -> Insight:
         return Insight("")
     labels = {r.motif.name: r.label for r in found.motifs if r.motif.name in together.names}
     figures = [Figure("pairs", PAIR_TITLE, pair_pictures.network(together.table, labels), NETWORK_CAPTION)]
-    told = together.table[(together.table.cooperates == "yes") | (together.table["keeps a spacing"] == "yes")]
+    told = together.table[(together.table.cooperates == "yes") | (together.table["keeps a spacing"] != "no")]
     if len(told):
         drawn = pair_pictures.spacings(together, told, labels)
         figures.append(Figure("spacings", "How far apart they stand", drawn, SPACING_CAPTION))
