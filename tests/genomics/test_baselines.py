@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
@@ -9,6 +11,7 @@ from zoo.genomics.baselines import (
     kmer_counts,
     kmer_regression,
     position_regression,
+    position_regression_alone,
 )
 from zoo.genomics.reading import read_sequences
 from zoo.genomics.sequences import from_strings, take
@@ -49,6 +52,16 @@ def test_each_baseline_sees_its_own_kind_of_evidence():
     both = combined_regression(*fixed)
     assert roc_auc_score(fixed[2].labels, both) > 0.95
     assert both.shape == (100,) and (both >= 0).all() and (both <= 1).all()
+
+
+def test_without_a_validation_part_the_strength_is_chosen_inside_the_training_part():
+    """Labels that say nothing must not look better for having been chosen by."""
+    (train, valid, test), (free, _, other) = toy("fixed"), toy("free")
+    assert roc_auc_score(test.labels, position_regression_alone(train, test)) > 0.95
+    assert roc_auc_score(other.labels, position_regression_alone(free, other)) < 0.75
+    relabelled = replace(valid, labels=1 - valid.labels)
+    first, second = (position_regression_alone(train, held_out) for held_out in (valid, relabelled))
+    assert np.array_equal(first, second)
 
 
 def test_the_published_figures_on_jund():

@@ -23,6 +23,7 @@ def test_meme_is_read_by_biopython_and_memelite(tmp_path):
     read = bio.parse(io.StringIO(text), "minimal")
     assert [m.name for m in read] == ["1-GATA", "two_words"]
     assert read[0].num_occurrences == 7
+    assert "E=" not in text, "none is known, and 0 would say certain"
     np.testing.assert_allclose(read[0].background["A"], 0.3)
     (tmp_path / "motifs.meme").write_text(text)
     from memelite.io import read_meme

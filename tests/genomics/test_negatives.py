@@ -1,11 +1,14 @@
 """Negatives made from positives: what they keep and what they lose."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.domain.errors import InputError
+from zoo.genomics.data import OwnSequences
 from zoo.genomics.negatives import KEPT, MADE, SEGMENTS, partly_shuffled
 from zoo.genomics.sequences import from_strings
 
@@ -45,3 +48,17 @@ def test_made_negatives_are_of_class_0_and_say_what_they_are():
         assert negatives.labels.tolist() == [0, 0] and negatives.names == (f"a_{kind}", f"b_{kind}")
         assert negatives.lengths.tolist() == [96, 60]
         assert [sorted(t) for t in negatives.strings()] == [sorted(t) for t in positives.strings()]
+
+
+@pytest.mark.parametrize("short", [0, 12])
+def test_shuffles_that_are_what_they_were_made_of_are_counted_in_one_warning(tmp_path, short):
+    """`ACGT` and `AAAAAA` have one order of their dinucleotides."""
+    draw = np.random.default_rng(0)
+    texts = ["".join(draw.choice(list("ACGT"), 50)) for _ in range(60)] + ["ACGT", "AAAAAA"] * (short // 2)
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(texts) + "\n")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        OwnSequences(str(path)).setup()
+    about = [str(w.message) for w in said if "shuffled from" in str(w.message)]
+    assert [text[:17] for text in about] == ["12 of 72 negative"] * bool(short)

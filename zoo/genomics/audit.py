@@ -24,7 +24,7 @@ from zoo.domain.audit import (
 from zoo.domain.errors import InputError
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.genomics.audit_pictures import profile
-from zoo.genomics.baselines import position_regression
+from zoo.genomics.baselines import position_regression_alone
 from zoo.genomics.copies import SHARED, Copies, copies
 from zoo.genomics.fixed_words import MIN_SHARE, FixedWord, K, fixed_table, fixed_words, telling
 from zoo.genomics.sequences import UNKNOWN, Sequences, gc_content, join, take
@@ -59,7 +59,7 @@ def audit(train: Sequences, valid: Sequences, test: Sequences) -> Insight:
     predictions[COPIES] = copied.remembered if copied.related else None
     aligned = len(np.unique(np.concatenate([train.lengths, held_out.lengths]))) == 1
     if aligned:
-        predictions[PLACE] = position_regression(train, valid, held_out)
+        predictions[PLACE] = position_regression_alone(train, held_out)
     scores = scored(predictions, held_out.labels)
 
     everything = join(train, held_out)

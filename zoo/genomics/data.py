@@ -19,7 +19,7 @@ from zoo.genomics.audit import audit
 from zoo.genomics.batch import SequenceSet, collate
 from zoo.genomics.folds import fold_problems, folded
 from zoo.genomics.library import plant_library
-from zoo.genomics.negatives import MADE, contrast
+from zoo.genomics.negatives import MADE, contrast, warn_of_unchanged
 from zoo.genomics.own_files import OwnFiles, own_file_problems
 from zoo.genomics.placing import Planted
 from zoo.genomics.planted import plant
@@ -60,7 +60,9 @@ class PromoterData(DomainData):
         if self.fold is not None:
             read = folded(read, self.fold)
         # Not before: a positive and its own shuffle in two parts would teach what the other part must not say.
+        bare = [name for name, part in read.items() if part.labels is None]
         read = {name: self.with_negatives(part, SPLIT_SEED + i) for i, (name, part) in enumerate(read.items())}
+        warn_of_unchanged([read[name] for name in bare])
         if self.first is not None:
             rows = np.unique(np.linspace(0, len(read["train"]) - 1, self.first).astype(int))  # both classes, if sorted
             read["train"] = read["valid"] = take(read["train"], rows)

@@ -18,7 +18,8 @@ _SITES_IF_UNKNOWN = 20  # MEME's own default, for a matrix of probabilities; Bio
 def to_meme(motifs: Sequence[Motif], background: Float[np.ndarray, " 4"] = UNIFORM) -> str:
     """MEME minimal format, version 4 (https://meme-suite.org/meme/doc/meme-format.html).
 
-    Six decimals, adjusted in the row's largest entry so that the printed numbers sum to exactly 1.
+    No E-value, which the format does not demand: the motifs were found by tests that give none. Six decimals, adjusted
+    in the row's largest entry so that the printed numbers sum to exactly 1.
     """
     letters = " ".join(f"{base} {share}" for base, share in zip(BASES, _decimals(background[None])[0], strict=True))
     lines = [
@@ -35,7 +36,7 @@ def to_meme(motifs: Sequence[Motif], background: Float[np.ndarray, " 4"] = UNIFO
     for motif in motifs:
         n_sites = round(motif.n_sites) if motif.n_sites >= 4 else _SITES_IF_UNKNOWN
         lines.append(f"MOTIF {_word(motif.name)}")
-        lines.append(f"letter-probability matrix: alength= 4 w= {len(motif)} nsites= {n_sites} E= 0")
+        lines.append(f"letter-probability matrix: alength= 4 w= {len(motif)} nsites= {n_sites}")
         lines.extend(" ".join(row) for row in _decimals(motif.ppm))
         lines.append("")
     return "\n".join(lines) + "\n"

@@ -8,7 +8,8 @@ partly_shuffled   each positive with 8 of its 20 segments kept and the bases of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -59,6 +60,19 @@ MADE: dict[str, Callable[[Sequences, int], Sequences]] = {
     "shuffled": shuffled_negatives,
     "partly_shuffled": partly_shuffled_negatives,
 }
+
+
+def warn_of_unchanged(parts: Sequence[Sequences]) -> None:
+    """One warning, where copies came out as the positives that they were made of. parts: positives, then as many copies
+    in the same order."""
+    halves = [np.split(part.codes, 2) for part in parts]
+    unchanged, made = sum(int((a == b).all(1).sum()) for a, b in halves), sum(len(b) for _, b in halves)
+    if unchanged:
+        warnings.warn(
+            f"{unchanged:,} of {made:,} negatives are the positives that they were shuffled from, for these are too "
+            "short or too repetitive to be shuffled: leave them out, or give negatives",
+            stacklevel=2,
+        )
 
 
 def contrast(positives: Sequences, negatives: Sequences | None = None, seed: int = 0) -> Sequences:
