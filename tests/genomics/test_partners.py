@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from zoo.genomics import pair_pictures, tell
 from zoo.genomics.by_head import NO_HEAD
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation
@@ -16,7 +18,7 @@ from zoo.genomics.jaspar import Match
 from zoo.genomics.knockout import Knockout
 from zoo.genomics.library import plant_library
 from zoo.genomics.motifs import Motif
-from zoo.genomics.partners import pair_headline, recovered_pairs
+from zoo.genomics.partners import pair_headline, pair_table, recovered_pairs
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +102,61 @@ def test_the_headline_counts_and_names():
     assert pair_headline(spaced, labels).splitlines()[1] == (
         "1 of 1 pairs of motifs stand at a spacing, each at its own place:"
     )
+
+
+def with_epistasis(**strengths: float) -> Cooperation:
+    """Motif a beside each other one, with its interaction in 20 sequences."""
+    names = ("a", *strengths)
+    table = pd.DataFrame({"a": "a", "b": list(strengths), "epistasis": list(strengths.values())})
+    table["cooperates"] = np.where(table.epistasis >= 0.5, "yes", "no")
+    table["keeps a spacing"], table["orientation"], table["spacing"] = "no", "A> B>", 7
+    noise = np.random.default_rng(0).normal(0, 0.2, 20)
+    pairs = [
+        pd.DataFrame(
+            {"a": 0, "b": names.index(n), "way": 0, "spacing": 7, "sequence": np.arange(20), "epistasis": s + noise}
+        )
+        for n, s in strengths.items()
+    ]
+    expected = {("a", name): np.ones(51) for name in strengths}
+    return Cooperation(names, table, pd.concat(pairs, ignore_index=True).assign(positive=True), expected)
+
+
+def test_either_alone_would_do_is_said_of_clear_negative_interactions_alone():
+    found = pair_table(with_epistasis(b=1.0, c=-1.0, d=-0.3, e=0.0))
+    assert found["either alone would do"].tolist() == ["no", "yes", "no", "no"]
+
+
+def test_the_network_marks_a_pair_by_what_was_found_of_it(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pair_pictures, "png", lambda figure: drawn.append(figure) or b"")
+    table = pair_table(with_epistasis(b=1.0, c=-1.0, d=-0.3, e=0.0))
+    table.loc[[0, 3], "keeps a spacing"] = ["yes", "places"]
+    pair_pictures.network(table, {name: name for name in "abcdef"})
+    (figure,) = drawn
+    said = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert said == [
+        "count for more together", "either alone would do", "keep a spacing", "stand at a spacing by their places",
+        "tested, nothing found",
+    ]  # fmt: skip
+    widths = [line.get_linewidth() for line in figure.axes[0].lines if len(line.get_xdata()) == 2]
+    assert sorted(w > 1 for w in widths) == [False, False, True, True], "what was not found is thin"
+    names = {text.get_text() for text in figure.axes[0].texts}
+    assert names == set("abcde"), "f was in no pair"
+
+
+def test_the_interaction_says_of_how_many_pairs_it_is_the_mean(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pair_pictures, "png", lambda figure: drawn.append(figure) or b"")
+    found = with_epistasis(b=1.0)
+    pair_pictures.spacings(found, found.table, {"a": "a", "b": "b"})
+    count, strength = drawn[0].axes
+    assert [text.get_text() for text in strength.texts if text.get_text()] == ["20"]
+    assert count.get_title(loc="left").endswith("spacing 7") and strength.get_title(loc="left") == ""
+
+
+def test_pairs_that_could_not_be_asked_are_said():
+    nothing = Cooperation(("1-A", "2-B"), pd.DataFrame(), pd.DataFrame(), {})
+    found = SimpleNamespace(together=nothing)
+    assert "no two motifs stand in the same sequences often enough" in tell._pairs(found).headline
+    found = SimpleNamespace(together=Cooperation(("1-A",), pd.DataFrame(), pd.DataFrame(), {}))
+    assert tell._pairs(found).headline == ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control, wilcoxon
 
 from zoo.genomics.confirmed import Confirmed
-from zoo.genomics.cooperation import Cooperation
+from zoo.genomics.cooperation import FDR, MIN_EPISTASIS, MIN_PAIRS, Cooperation
 from zoo.genomics.placing import Planted
 from zoo.genomics.recovered import best_hit
 
@@ -21,13 +23,17 @@ PAIR_CAPTION = (
     "negatives (Fisher). Keeps a spacing: at spacing q < 0.05 and placed q < 0.05; 'places' where the second fails and "
     "both motifs keep a place of their own, which is then all that is known. All for +- 2 bases, corrected for all "
     "orientations, spacings and pairs. "
-    "Negative epistasis: either site alone would do."
+    "Either alone would do: negative epistasis, by the same test and limit as cooperation."
 )
 SPACING_CAPTION = (
     "Left: pairs of sites at each spacing, in the table's orientation; line: expected in positives, if each motif kept "
-    "its own places and were indifferent to the other. Right: how the two interact there."
+    "its own places and were indifferent to the other. Right: how the two interact there, and in "
+    "how many pairs of sites that was measured."
 )
-NETWORK_CAPTION = "Orange: the motifs count for more together. Grey: either alone would do. Width: how much, in logits."
+NETWORK_CAPTION = (
+    "All pairs of the table. Lines: they count for more together, or either alone would do (width: how much, in "
+    "logits); diamonds: they stand at a spacing. A ring around a motif: with itself. Thin: tested, and nothing found."
+)
 PLANTED_PAIR_CAPTION = (
     "Cooperating pairs make a positive at their spacing (+- 2); decoy pairs stand together in both classes alike. "
     "Spacing: between the planted matrices; spacing found: between the motifs, which may be wider or narrower."
@@ -56,6 +62,21 @@ def pair_headline(found: Cooperation, labels: dict[str, str]) -> str:
                 f"{row['at spacing']:.0%} of positives, {row['at spacing, negatives']:.0%} of negatives"
             )
     return "\n".join(lines)
+
+
+def pair_table(found: Cooperation) -> pd.DataFrame:
+    """The pairs, and for each whether either motif alone would do: destroying both costs the model more than the sum of
+    destroying each, by `MIN_EPISTASIS` or more (Wilcoxon over the positives, Benjamini-Hochberg over the pairs)."""
+    pvalues = []
+    for row in found.table.itertuples():
+        where = (found.pairs.a == found.names.index(row.a)) & (found.pairs.b == found.names.index(row.b))
+        each = found.pairs[where & found.pairs.positive].groupby("sequence").epistasis.mean().dropna()
+        flat = len(each) < MIN_PAIRS or np.allclose(each, 0)
+        pvalues.append(1.0 if flat else float(wilcoxon(each, alternative="less").pvalue))
+    alone = (false_discovery_control(pvalues) < FDR) & (found.table.epistasis <= -MIN_EPISTASIS)
+    table = found.table.copy()
+    table.insert(3, "either alone would do", np.where(alone, "yes", "no"))
+    return table
 
 
 def recovered_pairs(planted: Planted, results: Sequence[Confirmed], found: Cooperation) -> pd.DataFrame:

@@ -17,21 +17,21 @@ def _png(figure) -> bytes:
 
 
 def positions(positive: Sites, negative: Sites, names: dict[str, str], length: int, n_pos: int, n_neg: int) -> bytes:
-    """Where each motif's sites begin, per sequence and base: positives in blue, negatives in grey."""
+    """Where the centres of each motif's sites lie, per sequence and base: positives filled, negatives as an outline."""
     figure, rows = plt.subplots(
         len(names), 1, figsize=(7.2, 0.6 + 1.25 * len(names)), sharex=True, squeeze=False, layout="constrained"
     )
     width = 1 if length <= 120 else max(1, round(length / 100))
     bins = np.arange(0, length + width, width)
     for axes, (name, label) in zip(rows[:, 0], names.items(), strict=True):
-        for sites, n, colour, text, z in (
-            (negative, n_neg, GREY, "negatives", 1),
-            (positive, n_pos, BLUE, "positives", 2),
+        for sites, n, text, style in (
+            (positive, n_pos, "positives", {"color": BLUE, "fill": True, "alpha": 0.6}),
+            (negative, n_neg, "negatives", {"color": INK, "lw": 1.0}),
         ):
             mine = np.array(sites.motif, dtype=object) == name
             centre = (sites.start[mine] + sites.end[mine]) / 2
             height, _ = np.histogram(centre, bins)
-            axes.stairs(height / max(1, n) / width, bins, color=colour, fill=True, alpha=0.75, label=text, zorder=z)
+            axes.stairs(height / max(1, n) / width, bins, label=text, **style)
         axes.set_title(label, loc="left", fontsize=9, color=INK)
         axes.tick_params(labelsize=8)
         axes.set_ylim(bottom=0)
@@ -72,7 +72,7 @@ def site_coverage(table: pd.DataFrame) -> bytes:
 
 
 def heads(table: pd.DataFrame, names: dict[str, str]) -> bytes:
-    """Heads by motifs: how many times denser a head's evidence is inside a motif's sites."""
+    """Heads by motifs: how many times denser a head's evidence is inside a motif's sites than over the sequences."""
     values = table[list(names)].to_numpy(dtype=float)
     figure, axes = plt.subplots(figsize=(2.6 + 0.9 * len(names), 0.9 + 0.3 * len(table)), layout="constrained")
     top = max(2.0, np.nanmax(values)) if np.isfinite(values).any() else 2.0
@@ -86,5 +86,7 @@ def heads(table: pd.DataFrame, names: dict[str, str]) -> bytes:
     axes.set_yticks(range(len(table)), [f"{r.layer}  head {r.head + 1}" for r in table.itertuples()], fontsize=8)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="times the density elsewhere").outline.set_visible(False)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8)
+    bar.set_label("times the mean over the sequence", fontsize=8)
+    bar.outline.set_visible(False)
     return _png(figure)

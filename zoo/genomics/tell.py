@@ -26,6 +26,7 @@ from zoo.genomics.partners import (
     PLANTED_PAIR_CAPTION,
     SPACING_CAPTION,
     pair_headline,
+    pair_table,
 )
 from zoo.genomics.recovered import PLANTED_CAPTION, planted_headline
 
@@ -40,7 +41,8 @@ COVERAGE_CAPTION = (
 )
 HEAD_TITLE = "What each head looks at"
 HEAD_CAPTION = (
-    "How many times denser a head's positive evidence is inside a motif's sites than over the same sequences; "
+    "How many times denser a head's positive evidence is inside a motif's sites than over the whole of the same "
+    "sequences, the sites included; "
     "share: the head's part of all evidence."
 )
 
@@ -106,14 +108,15 @@ def _planted(found: Findings) -> Insight:
 def _pairs(found: Findings) -> Insight:
     together = found.together
     if not len(together.table):
-        return Insight("")
+        return Insight(pair_headline(together, {}) if len(together.names) > 1 else "")
+    pairs = pair_table(together)
     labels = {r.motif.name: r.label for r in found.motifs if r.motif.name in together.names}
-    figures = [Figure("pairs", PAIR_TITLE, pair_pictures.network(together.table, labels), NETWORK_CAPTION)]
+    figures = [Figure("pairs", PAIR_TITLE, pair_pictures.network(pairs, labels), NETWORK_CAPTION)]
     told = together.table[(together.table.cooperates == "yes") | (together.table["keeps a spacing"] != "no")]
     if len(told):
         drawn = pair_pictures.spacings(together, told, labels)
         figures.append(Figure("spacings", "How far apart they stand", drawn, SPACING_CAPTION))
-    table = Table("pairs", PAIR_TITLE, together.table, PAIR_CAPTION.format(**asdict(found.origin)))
+    table = Table("pairs", PAIR_TITLE, pairs, PAIR_CAPTION.format(**asdict(found.origin)))
     scores = {"pairs": len(together.cooperating)}
     return Insight(pair_headline(together, labels), (table,), tuple(figures), scores=scores)
 
