@@ -46,10 +46,12 @@ class Tested:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """together: the pairs of motifs. elements: JASPAR's core promoter elements, of anchored sequences. covered: how
-    often evidence lands on known sites. planted, planted_pairs: the known answer beside what was found."""
+    """motifs: of the positives; against: of the negatives, which lower the logit. together: the pairs of motifs.
+    elements: JASPAR's core promoter elements, of anchored sequences. covered: how often evidence lands on known sites.
+    planted, planted_pairs: the known answer beside what was found."""
 
     motifs: list[Confirmed]
+    against: list[Confirmed]
     references: list[Reference]
     num_seqlets: int
     tested: Tested

@@ -7,6 +7,7 @@ own formats.
                behind them, what plain enrichment adds                                (enriched_words)
     tests      on sequences that took no part: are sites more frequent than in shuffles (Fisher), and does the
                model's logit fall when they are destroyed (knock-out)?                (enrichment, knockout)
+    against    what speaks for the negatives, by the same search and tests             (against)
     pairs      which of them act together, and at what spacing                        (cooperation)
     names      TOMTOM against JASPAR                                                  (jaspar)
 """
@@ -21,6 +22,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from zoo.domain.insight import Insight
+from zoo.genomics.against import speaks_against
 from zoo.genomics.attribution import attention_evidence, logits
 from zoo.genomics.by_head import discover_by_head, with_unseen
 from zoo.genomics.confirmed import Confirmed
@@ -104,8 +106,10 @@ def find(
     present_in = [(m, place) for m, place in zip(motifs, places, strict=True) if m.name in there]
     together = _cooperation(model, test, tested.letters, present_in, seed)
     auroc = roc_auc_score(test.labels, logits(model, torch.from_numpy(test.codes)))
-    results = [replace(r, paired=r.motif.name in together.partners, asked=auroc >= LEAST_AUROC) for r in results]
+    asked = bool(auroc >= LEAST_AUROC)
+    results = [replace(r, paired=r.motif.name in together.partners, asked=asked) for r in results]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
+    against = speaks_against(model, background, chosen, test, references, asked, seed)
     elements = None
     if stranded:
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
@@ -116,6 +120,7 @@ def find(
         pairs_of_planted = recovered_pairs(planted, results, together)
     return Findings(
         results,
+        against,
         references,
         num_seqlets,
         tested,

@@ -94,8 +94,10 @@ class PromoterDetector(DomainModule):
         encoded = self.backbone(tokens.tokens, tokens.mask)
         return self.pool(encoded.tokens, encoded.mask)
 
+    sign = 1.0  # -1 while what speaks against the class is read (`zoo.genomics.against.opposite`)
+
     def logit_of(self, tokens: Tokens) -> Float[Tensor, " B"]:
-        return self.head(self.pooled(tokens)).squeeze(-1)
+        return self.sign * self.head(self.pooled(tokens)).squeeze(-1)
 
     def strand_logit(self, codes: Integer[Tensor, "B L"]) -> Float[Tensor, " B"]:
         """The logit of the strand as written."""

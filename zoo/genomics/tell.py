@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 
 from zoo.domain.insight import Figure, Insight, Table
-from zoo.genomics import pair_pictures, pictures
+from zoo.genomics import against, pair_pictures, pictures
 from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, headline, match_table, motif_table
 from zoo.genomics.core_elements import ELEMENT_CAPTION, ELEMENT_TITLE
 from zoo.genomics.element_spacing import (
@@ -49,7 +49,15 @@ HEAD_CAPTION = (
 
 def tell(found: Findings) -> Insight:
     """Everything, the motifs first."""
-    parts = [_motifs(found), _planted(found), _pairs(found), _elements(found), _evidence(found), _heads(found)]
+    parts = [
+        _motifs(found),
+        _against(found),
+        _planted(found),
+        _pairs(found),
+        _elements(found),
+        _evidence(found),
+        _heads(found),
+    ]
     return Insight(
         "\n".join(part.headline for part in parts if part.headline),
         tuple(table for part in parts for table in part.tables),
@@ -94,6 +102,16 @@ def _motifs(found: Findings) -> Insight:
             + said
         )
     return Insight(said, tables, figures, files, scores)
+
+
+def _against(found: Findings) -> Insight:
+    if not found.against:
+        return Insight("")
+    confirmed = [r.motif for r in found.against if r.confirmed]
+    table = Table("against", against.TITLE, against.against_table(found.against, found.references), against.CAPTION)
+    files = {"against.meme": to_meme(confirmed, found.tested.letters)} if confirmed else {}
+    scores = {"motifs_against": len(confirmed)}
+    return Insight(against.against_headline(found.against), (table,), files=files, scores=scores)
 
 
 def _planted(found: Findings) -> Insight:
