@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.genomics.test_model import detector
 from zoo.domain.errors import InputError
+from zoo.genomics import insight
 from zoo.genomics.jaspar import load_jaspar, match
+from zoo.genomics.sequences import from_strings
 
 
 def reference(matrix_id):
@@ -93,3 +96,17 @@ def test_matching_leaves_torch_its_threads():
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_motifs_are_compared_with_the_matrices_of_the_models_own_group(monkeypatch):
+    asked = []
+    monkeypatch.setattr(insight, "load_jaspar", lambda *a, **k: asked.append((a, k)) or ())
+    monkeypatch.setattr(insight, "match", lambda *a, **k: 1 / 0)  # no further
+    draw = np.random.default_rng(0)
+    texts = ["".join(draw.choice(list("ACGT"), 30)) for _ in range(8)]
+    given = from_strings(texts, labels=[0, 1] * 4)
+    for model, group in ((detector(), "vertebrates"), (detector(jaspar="plants"), "plants")):
+        with pytest.raises(ZeroDivisionError):
+            insight.find(model, given, given, given)
+        assert asked[-2] == (("JASPAR2024",), {"tax_groups": (group,)})
+    assert load_jaspar(tax_groups=("plants",))[0].family

@@ -62,6 +62,7 @@ class Findings:
     planted_pairs: pd.DataFrame | None
     origin: Origin
     auroc: float  # of the model, on the test sequences
+    jaspar: str = "vertebrates"  # whose matrices the motifs were compared with
 
     @property
     def confirmed(self) -> list[Confirmed]:

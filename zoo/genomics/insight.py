@@ -97,7 +97,7 @@ def find(
     positives = take(test, np.flatnonzero(test.labels == 1)).codes
     there = {e.motif for e in present if e.qvalue < 0.05}  # of the others it does not matter whether they are needed
     needed = knockouts(model, positives, tested.sites[np.isin(tested.sites.motif, list(there))], names, seed=seed)
-    references = [*load_jaspar(RELEASE), *load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None)]
+    references = [*load_jaspar(RELEASE, tax_groups=(model.jaspar,)), *load_jaspar(CORE_PROMOTER_RELEASE, "POLII", None)]
     matches = match(motifs, references, top=MATCHES)
     results = [
         Confirmed(m, f.sources, len(f.discovery.sites), p, e, k, tuple(x for x in matches if x.motif == m.name))
@@ -131,6 +131,7 @@ def find(
         pairs_of_planted,
         origin or Origin(),
         float(auroc),
+        model.jaspar,
     )
 
 

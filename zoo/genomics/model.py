@@ -38,7 +38,7 @@ class PromoterDetector(DomainModule):
     base of one sequence cannot be learnt by heart.
     readout: "attention" pools all tokens by learned queries; "strongest" lets the strongest tokens decide
     (`zoo.genomics.readout`). shuffle_weight: of a second loss, which tells sequences from their shuffles
-    (`zoo.genomics.shuffle_task`); 0 leaves it out.
+    (`zoo.genomics.shuffle_task`); 0 leaves it out. jaspar: whose matrices the motifs are compared with.
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class PromoterDetector(DomainModule):
         mutation: float = 0.0,
         readout: Literal["attention", "strongest"] = "attention",
         shuffle_weight: float = 0.0,
+        jaspar: Literal["vertebrates", "plants", "insects", "fungi", "nematodes", "urochordates"] = "vertebrates",
     ):
         super().__init__(backbone, optimizer)
-        self.embedding, self.strands, self.mutation = embedding, strands, mutation
+        self.embedding, self.strands, self.mutation, self.jaspar = embedding, strands, mutation, jaspar
         if readout == "attention":
             self.pool = AttentionPool(backbone.dim, pool_heads)
             self.head = nn.Sequential(nn.LayerNorm(backbone.dim), nn.Dropout(dropout), nn.Linear(backbone.dim, 1))

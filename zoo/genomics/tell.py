@@ -78,7 +78,7 @@ def _motifs(found: Findings) -> Insight:
             "motifs",
             "Motifs",
             motif_table(found.motifs, found.references),
-            MOTIF_CAPTION.format(**origin, least=LEAST_AUROC),
+            MOTIF_CAPTION.format(**origin, least=LEAST_AUROC).replace("vertebrates", found.jaspar),
         ),
         Table("matches", "What JASPAR has like them", match_table(found.motifs), MATCH_CAPTION),
     )
