@@ -7,6 +7,7 @@ depth. Axes: C features, L columns.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def coupling_maps(
             return CouplingMaps(maps, kept["single"], float(kept["depth"]), *heads)
     made = _made(alignment, settings, family)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npz")
+    partial = path.with_suffix(f".{uuid.uuid4().hex}.partial.npz")  # of this call alone: others may be at the same
     stacked = np.stack([made.maps[name] for name in COUPLINGS]).astype(np.float32)
     heads = {"attention": made.attention.astype(np.float16), "gain": made.gain}
     heads["likeness"] = made.likeness.astype(np.float32)
