@@ -14,6 +14,7 @@ from zoo.attention import Rotary, UniformBackbone
 from zoo.domain.errors import InputError
 from zoo.domain.insight import file_stems
 from zoo.domain.optim import AdamW
+from zoo.proteins import pair_features as pair_features_module
 from zoo.proteins.alignment import Alignment
 from zoo.proteins.alphabet import decode
 from zoo.proteins.batch import Example, FamilySet, collate, truth
@@ -364,6 +365,16 @@ def gapped(tmp_path, family: Example, gaps: slice) -> Path:
     return path
 
 
+def test_what_will_take_long_is_announced(family, monkeypatch, capsys):
+    coupling_maps(family.alignment, QUICK)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(pair_features_module, "LONG", 0.0)
+    coupling_maps(family.alignment, QUICK)  # of the cache
+    assert capsys.readouterr().err == ""
+    coupling_maps(family.alignment.rows(np.arange(1, 60)), QUICK)
+    assert "33 columns and 59 sequences take about 0 minutes" in capsys.readouterr().err
+
+
 def test_residues_of_the_structure_count_where_the_query_has_a_gap(family, tmp_path):
     path = gapped(tmp_path, family, slice(4, 9))
     length = family.alignment.length
@@ -402,7 +413,7 @@ def test_the_insight_tells_precision_and_draws_the_map(family):
     assert "No structure was given" in blind.headline and not blind.tables
 
 
-def test_a_run_from_end_to_end(tmp_path, monkeypatch, family):
+def test_a_run_from_end_to_end(tmp_path, monkeypatch, family, capsys):
     from zoo.run.cli import main as zoo
     from zoo.run.train import main as train
 
@@ -421,5 +432,7 @@ def test_a_run_from_end_to_end(tmp_path, monkeypatch, family):
     assert len(pd.read_csv(tmp_path / "pairs.csv")) > 100
     (tmp_path / "mine.pdb").rename(tmp_path / "seen.pdb")
     zoo(["explain", str(folder), "--input", str(mine), "--structure", str(tmp_path / "seen.pdb")])
+    zoo(["test", str(folder), "--input", str(mine), "--structure", str(tmp_path / "seen.pdb")])
+    assert "1 example: no interval" in " ".join(capsys.readouterr().out.split())
     assert np.load(folder / "insight_mine" / "mine.npy").shape == (33, 33)
     assert (folder / "insight_mine" / "mine.rr").is_file() and (folder / "insight_mine" / "precision.csv").is_file()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from rich.console import Console
 
 from zoo.domain.download import cache_dir
 from zoo.proteins.alignment import Alignment, subsample
@@ -33,6 +34,9 @@ LIKE = tuple(f"{s} by {t}" for s, t in LIKENESSES)
 COLUMNS = tuple(f"{kind} of {name}" for name in COMPOSITION for kind in ("mean", "product"))
 FEATURES = COUPLINGS + PLAIN + LIKE + COLUMNS
 NEAR = 6  # columns
+LONG = 2.0  # minutes; what takes longer is announced
+SECONDS = 2.2e-6  # of one core, for a sequence and a pair of columns: 4,000 x 111 took 105
+BYTES = 60_000  # for a pair of columns, at most: 0.6 GB at 100
 FORMAT = 4  # of the cached maps; raise it where they change
 
 
@@ -66,6 +70,13 @@ def coupling_maps(
             maps = dict(zip(COUPLINGS, kept["maps"].astype(float), strict=True))
             heads = kept["likeness"].astype(float), kept["attention"].astype(float), kept["gain"]
             return CouplingMaps(maps, kept["single"], float(kept["depth"]), *heads)
+    if family is None and (minutes := minutes_of(alignment, settings)) > LONG:
+        columns, read = alignment.length, min(alignment.depth, settings.most)
+        Console(stderr=True).print(
+            f"Couplings of {columns:,} columns and {read:,} sequences take about {minutes:.0f} minutes and "
+            f"{BYTES * columns**2 / 1e9:.0f} GB once; then they are in the cache.",
+            soft_wrap=True,
+        )
     made = _made(alignment, settings, family)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{uuid.uuid4().hex}.partial.npz")  # of this call alone: others may be at the same
@@ -75,6 +86,11 @@ def coupling_maps(
     np.savez_compressed(partial, maps=stacked, single=made.single, depth=made.effective_depth, **heads)
     partial.replace(path)
     return made
+
+
+def minutes_of(alignment: Alignment, settings: FamilySettings) -> float:
+    """About, on one core: what couplings cost grows with the sequences and the square of the columns."""
+    return SECONDS * min(alignment.depth, settings.most) * alignment.length**2 / 60
 
 
 def _made(alignment: Alignment, settings: FamilySettings, family: FamilyMaps | None) -> CouplingMaps:
