@@ -140,8 +140,8 @@ def test_a_structure_that_is_alike_by_chance_is_refused():
 def test_the_collection():
     rows = listed(real("proteins/kortemme_covariation"))
     assert len(rows) == 28 and set(TUNING) < {row.name for row in rows}
-    by_fold = {fold: [r.name for r in rows if r.fold == fold] for fold in {r.fold for r in rows}}
-    assert sorted(name for names in by_fold.values() for name in (names[1:2] + names[6:7])) == sorted(TUNING)
+    by_class = {c: [r.name for r in rows if r.scop_class == c] for c in {r.scop_class for r in rows}}
+    assert sorted(name for names in by_class.values() for name in (names[1:2] + names[6:7])) == sorted(TUNING)
 
 
 # ---- the other protocol
