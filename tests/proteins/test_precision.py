@@ -11,7 +11,7 @@ from realdata import real
 
 from zoo.domain.errors import InputError
 from zoo.proteins.alignment import Alignment
-from zoo.proteins.alphabet import decode
+from zoo.proteins.alphabet import GAP, decode
 from zoo.proteins.contacts import Native, native
 from zoo.proteins.dca_protocol import ppv_curve, read_distances
 from zoo.proteins.families import TUNING, listed, read_families
@@ -120,6 +120,18 @@ def test_a_structure_that_is_not_the_first_row_is_found():
     chain = read_chain(real("proteins/ccmgen_1atza/1atzA.pdb"))
     assert alignment.sequence(0) != chain.sequence
     assert place_of_columns(alignment, chain).tolist() == list(range(75))
+
+
+def test_residues_where_the_nearest_row_has_a_gap_have_the_columns_between():
+    alignment = read_alignment(real("proteins/ccmgen_1atza/1atzA.fas"))
+    chain = read_chain(real("proteins/ccmgen_1atza/1atzA.pdb"))
+    nearest = int(np.argmax([alignment.sequence(i) == chain.sequence for i in range(alignment.depth)]))
+    codes = alignment.codes[[nearest, *range(50)]].copy()
+    codes[0, 20:28] = GAP
+    names = tuple(map(str, range(len(codes))))
+    assert place_of_columns(Alignment.of(names, codes), chain).tolist() == list(range(75))
+    shorter = np.delete(codes, 22, axis=1)  # seven columns for eight residues
+    assert (place_of_columns(Alignment.of(names, shorter), chain)[20:27] == -1).all()
 
 
 def test_a_structure_of_another_fold_is_refused():
