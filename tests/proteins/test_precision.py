@@ -11,7 +11,7 @@ from realdata import real
 
 from zoo.domain.errors import InputError
 from zoo.proteins.alignment import Alignment
-from zoo.proteins.alphabet import decode
+from zoo.proteins.alphabet import GAP, decode
 from zoo.proteins.contacts import Native, native
 from zoo.proteins.dca_protocol import ppv_curve, read_distances
 from zoo.proteins.families import TUNING, listed, read_families
@@ -122,6 +122,18 @@ def test_a_structure_that_is_not_the_first_row_is_found():
     assert place_of_columns(alignment, chain).tolist() == list(range(75))
 
 
+def test_residues_where_the_nearest_row_has_a_gap_have_the_columns_between():
+    alignment = read_alignment(real("proteins/ccmgen_1atza/1atzA.fas"))
+    chain = read_chain(real("proteins/ccmgen_1atza/1atzA.pdb"))
+    nearest = int(np.argmax([alignment.sequence(i) == chain.sequence for i in range(alignment.depth)]))
+    codes = alignment.codes[[nearest, *range(50)]].copy()
+    codes[0, 20:28] = GAP
+    names = tuple(map(str, range(len(codes))))
+    assert place_of_columns(Alignment.of(names, codes), chain).tolist() == list(range(75))
+    shorter = np.delete(codes, 22, axis=1)  # seven columns for eight residues
+    assert (place_of_columns(Alignment.of(names, shorter), chain)[20:27] == -1).all()
+
+
 def test_a_structure_of_another_fold_is_refused():
     alignment = read_alignment(real("proteins/kortemme_covariation/PF00249.align.80"))
     with pytest.raises(InputError, match="does not match the alignment"):
@@ -140,8 +152,8 @@ def test_a_structure_that_is_alike_by_chance_is_refused():
 def test_the_collection():
     rows = listed(real("proteins/kortemme_covariation"))
     assert len(rows) == 28 and set(TUNING) < {row.name for row in rows}
-    by_fold = {fold: [r.name for r in rows if r.fold == fold] for fold in {r.fold for r in rows}}
-    assert sorted(name for names in by_fold.values() for name in (names[1:2] + names[6:7])) == sorted(TUNING)
+    by_class = {c: [r.name for r in rows if r.scop_class == c] for c in {r.scop_class for r in rows}}
+    assert sorted(name for names in by_class.values() for name in (names[1:2] + names[6:7])) == sorted(TUNING)
 
 
 # ---- the other protocol

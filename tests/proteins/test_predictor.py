@@ -12,13 +12,16 @@ import torch
 
 from zoo.attention import Rotary, UniformBackbone
 from zoo.domain.errors import InputError
+from zoo.domain.insight import file_stems
 from zoo.domain.optim import AdamW
+from zoo.proteins import pair_features as pair_features_module
+from zoo.proteins.alignment import Alignment
 from zoo.proteins.alphabet import decode
 from zoo.proteins.batch import Example, FamilySet, collate, truth
 from zoo.proteins.couplings import apc
 from zoo.proteins.data import PlantedFamilies, held_out
 from zoo.proteins.family_attention import FamilySettings
-from zoo.proteins.formats import casp_rr, ranked_pairs, read_casp_rr
+from zoo.proteins.formats import casp_rr, ranked_pairs
 from zoo.proteins.insight import loudness, told
 from zoo.proteins.model import ContactPredictor
 from zoo.proteins.pair_features import (
@@ -33,8 +36,10 @@ from zoo.proteins.pair_features import (
 from zoo.proteins.pair_map import AxialMap, DilatedMap
 from zoo.proteins.planted import plant, sheet
 from zoo.proteins.precision import long_range
+from zoo.proteins.query import query_letters, query_residues
 from zoo.proteins.sources import input_loader, own_example
 from zoo.proteins.weights import effective_depth
+from zoo.run.finish import write_insight
 
 QUICK = FamilySettings(heads=4, steps=3)
 
@@ -292,14 +297,102 @@ def test_too_few_columns_are_refused_and_a_short_map_is_told_by_what_it_has(tmp_
     assert "6 columns apart and more" in line and "4-13 (0.90)" in line
 
 
-def test_rr_is_read_as_it_was_written():
-    draw = np.random.default_rng(0).uniform(0.02, 1, (12, 12))
+def test_rr_counts_residues_of_the_query():
+    draw = np.random.default_rng(0).uniform(0.02, 1, (11, 11))
     p = (draw + draw.T) / 2
-    text = casp_rr(p, "MKVLEAGHKWAC", "T0001")
-    lines = text.splitlines()
-    assert lines[0] == "PFRMAT RR" and lines[-1] == "END" and "MKVLEAGHKWAC" in lines
-    i, j = np.triu_indices(12, 6)
-    assert np.allclose(read_casp_rr(text, 12)[i, j], p[i, j], atol=1e-5)
+    whole = Alignment.of(("q", "s"), np.zeros((2, 14), dtype=np.uint8), "--MKXVLEAGH-KW")
+    sequence, residue = query_residues(whole.columns([1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13]))
+    assert sequence == "MKXVLEAGHKW" and residue.tolist() == [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+    lines = casp_rr(p, sequence, residue, "T0001").splitlines()
+    assert lines[0] == "PFRMAT RR" and lines[-1] == "END" and "MKXVLEAGHKW" in lines
+    pairs = [line.split() for line in lines[6:-1]]
+    assert len(pairs) == 12 and all(int(j) - int(i) >= 6 for i, j, *_ in pairs)
+    said = {(int(i), int(j)): float(v) for i, j, _, _, v in pairs}
+    assert said[1, 7] == pytest.approx(p[1, 6], abs=1e-5) and said[2, 11] == pytest.approx(p[2, 10], abs=1e-5)
+    assert [float(v) for *_, v in pairs] == sorted((float(v) for *_, v in pairs), reverse=True)
+
+
+def test_names_of_a_file_become_safe_and_distinct_file_names(tmp_path):
+    names = ["../../evil/x", "a b", "a_b", "A_B", "...", "heads", "a" * 300, "sp|P1|x y"]
+    stems = file_stems(names, ("heads",))
+    assert stems[:6] == ["_.._evil_x", "a_b", "a_b_2", "A_B_3", "unnamed", "heads_2"]
+    assert len(stems[6]) == 80 and stems[7] == "sp_P1_x_y"
+    made = plant(depth=30, order=(0, 1), strand=7, sweeps=2)
+    seen = [
+        (Example(name, made.alignment, None), np.zeros((17, 17))) for name in ("/tmp/evil", "my family", "my family")
+    ]
+    insight = told(seen)
+    assert {n.rpartition(".")[0] for n in insight.files} == {"_tmp_evil", "my_family", "my_family_2"}
+    assert {f.name for f in insight.figures} == {"map__tmp_evil", "map_my_family", "map_my_family_2"}
+    assert "\nTARGET my_family_2\n" in insight.files["my_family_2.rr"]
+    write_insight(tmp_path / "insight", insight)
+    assert (tmp_path / "insight" / "_tmp_evil.rr").is_file()
+
+
+def test_many_families_are_counted_and_what_has_no_picture_is_said():
+    made = plant(depth=30, order=(0, 1), strand=7, sweeps=2)
+    told_of = told([(Example(f"f{i}", made.alignment, None), np.zeros((17, 17))) for i in range(15)])
+    assert len(told_of.figures) == 12 and "Only the first 12 of 15" in told_of.figures[0].caption
+    assert len(told_of.headline.splitlines()) == 11 and told_of.headline.endswith("... and 5 more.")
+
+
+def test_without_a_long_range_there_is_no_precision_of_it():
+    made = plant(depth=30, order=(0, 1), strand=7, sweeps=2)
+    insight = told([(Example("short", made.alignment, made.native), made.native.contact * 0.9)])
+    assert "no long-range pairs" in insight.headline and "nan" not in insight.headline
+    assert "long P@L" not in insight.scores
+
+
+def test_two_that_make_the_same_maps_do_not_disturb_each_other(family, monkeypatch):
+    written_to = []
+    save = np.savez_compressed
+    monkeypatch.setattr(np, "savez_compressed", lambda path, **maps: written_to.append(path) or save(path, **maps))
+    for _ in range(2):
+        coupling_maps(family.alignment, QUICK)
+        for kept in written_to[-1].parent.iterdir():
+            kept.unlink()
+    assert len(set(written_to)) == 2
+
+
+def gapped(tmp_path, family: Example, gaps: slice) -> Path:
+    """The family with the query's residues in `gaps` taken out, and the structure of the whole query beside."""
+    written(tmp_path, family, structure=True)
+    rows = [decode(codes) for codes in family.alignment.codes]
+    letters = list(rows[0])
+    letters[gaps] = "-" * len(letters[gaps])
+    path = tmp_path / "mine.fasta"
+    path.write_text(f">q\n{''.join(letters)}\n" + "".join(f">s{i}\n{row}\n" for i, row in enumerate(rows)))
+    return path
+
+
+def test_what_will_take_long_is_announced(family, monkeypatch, capsys):
+    coupling_maps(family.alignment, QUICK)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(pair_features_module, "LONG", 0.0)
+    coupling_maps(family.alignment, QUICK)  # of the cache
+    assert capsys.readouterr().err == ""
+    coupling_maps(family.alignment.rows(np.arange(1, 60)), QUICK)
+    assert "33 columns and 59 sequences take about 0 minutes" in capsys.readouterr().err
+
+
+def test_residues_of_the_structure_count_where_the_query_has_a_gap(family, tmp_path):
+    path = gapped(tmp_path, family, slice(4, 9))
+    length = family.alignment.length
+    example = own_example(path)
+    assert example.native.num_resolved == example.alignment.length == length
+    (tmp_path / "mine.pdb").unlink()
+    assert own_example(path).alignment.length == length - 5
+
+
+def test_a_query_of_few_residues_stays_the_query_and_one_of_none_is_refused(family, tmp_path):
+    path = gapped(tmp_path, family, slice(4, None))
+    example = own_example(path)
+    assert example.alignment.names[0] == "q" and example.alignment.length == family.alignment.length
+    letters = query_letters(example.alignment)
+    assert letters[:4].isupper() and letters[4:].islower()
+    path = gapped(tmp_path, family, slice(0, None))
+    with pytest.raises(InputError, match="the query, is nothing but gaps"):
+        own_example(path)
 
 
 def test_the_insight_tells_precision_and_draws_the_map(family):
@@ -320,7 +413,7 @@ def test_the_insight_tells_precision_and_draws_the_map(family):
     assert "No structure was given" in blind.headline and not blind.tables
 
 
-def test_a_run_from_end_to_end(tmp_path, monkeypatch, family):
+def test_a_run_from_end_to_end(tmp_path, monkeypatch, family, capsys):
     from zoo.run.cli import main as zoo
     from zoo.run.train import main as train
 
@@ -339,5 +432,7 @@ def test_a_run_from_end_to_end(tmp_path, monkeypatch, family):
     assert len(pd.read_csv(tmp_path / "pairs.csv")) > 100
     (tmp_path / "mine.pdb").rename(tmp_path / "seen.pdb")
     zoo(["explain", str(folder), "--input", str(mine), "--structure", str(tmp_path / "seen.pdb")])
+    zoo(["test", str(folder), "--input", str(mine), "--structure", str(tmp_path / "seen.pdb")])
+    assert "1 example: no interval" in " ".join(capsys.readouterr().out.split())
     assert np.load(folder / "insight_mine" / "mine.npy").shape == (33, 33)
     assert (folder / "insight_mine" / "mine.rr").is_file() and (folder / "insight_mine" / "precision.csv").is_file()

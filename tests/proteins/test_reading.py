@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from realdata import real
 
 from zoo.domain.errors import InputError
-from zoo.proteins.alignment import Alignment, diverse, gap_share, subsample, without_gappy
+from zoo.proteins.alignment import Alignment, gap_share, subsample, without_gappy
 from zoo.proteins.alphabet import GAP, LETTERS, decode, encode
 from zoo.proteins.reading import read_alignment
 
@@ -54,6 +54,14 @@ def test_pfam_fasta_leaves_insert_columns_out(tmp_path):
     assert same(read_alignment(written(tmp_path, text)))
 
 
+def test_comments_at_the_head_and_a_byte_order_mark_are_no_sequences(tmp_path):
+    for form in (fasta(ROWS), "\n".join(ROWS.values())):
+        assert same(read_alignment(written(tmp_path, "#6\t1\n\n# by a server\n" + form, "my.a3m")))
+    path = tmp_path / "bom.fa"
+    path.write_bytes(b"\xef\xbb\xbf" + fasta(ROWS).encode())
+    assert same(read_alignment(path))
+
+
 def test_dots_are_gaps_where_nothing_is_inserted(tmp_path):
     assert same(read_alignment(written(tmp_path, fasta({k: v.replace("-", ".") for k, v in ROWS.items()}))))
 
@@ -86,6 +94,8 @@ def test_codes_spell_the_text(text):
         (">a\nMKVL\n>b\nMKV\n", "not aligned: 'a' has 4 columns and 'b' has 3"),
         (">a\n----\n>b\n----\n", "nothing but gaps"),
         (">a\nACGTACGA\n>b\nACGTTCG-\n", "of nucleotides"),
+        (">a\nACGTRYSWKMACGTACGTACGT\n>b\nACGTRYSWKMACBDHVNTACGT\n", "of nucleotides"),
+        ("#1\t1\n", "is empty"),
         (">a\nMKV1\n>b\nMKVL\n", "'1' in column 4 of 'a'"),
         ("ATOM      1  N   LYS A  40      27.714  15.214  24.449\n", "a structure, not an alignment"),
         ("this is a letter to my aunt\n", "no alignment"),
@@ -121,16 +131,10 @@ def test_filters_by_hand(tmp_path):
 def test_subsamples_keep_the_query(tmp_path):
     draw = np.random.default_rng(3)
     alignment = Alignment.of(tuple(map(str, range(50))), draw.integers(0, 20, (50, 11)).astype(np.uint8))
-    for chosen in (subsample(alignment, 7, seed=1), diverse(alignment, 7)):
-        assert chosen.depth == 7 and chosen.names[0] == "0" and len(set(chosen.names)) == 7
+    chosen = subsample(alignment, 7, seed=1)
+    assert chosen.depth == 7 and chosen.names[0] == "0" and len(set(chosen.names)) == 7
     assert subsample(alignment, 7, seed=1).names == subsample(alignment, 7, seed=1).names
     assert subsample(alignment, 80) is alignment
-
-
-def test_greedy_diversity_by_hand():
-    codes = np.array([[0, 0, 0], [0, 0, 1], [2, 2, 2], [0, 3, 3]], dtype=np.uint8)
-    chosen = diverse(Alignment.of(("q", "near", "far", "mid"), codes), 3)
-    assert chosen.names == ("q", "far", "mid")
 
 
 def test_real_files():

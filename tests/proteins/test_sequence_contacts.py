@@ -19,6 +19,7 @@ from zoo.proteins.chains import read_cgdms
 from zoo.proteins.contacts import Native
 from zoo.proteins.homologues import clusters, whole_clusters
 from zoo.proteins.propensity import Propensity
+from zoo.proteins.query import query_residues
 from zoo.proteins.residues import Residues
 from zoo.proteins.sequence_insight import explain
 from zoo.proteins.sequence_map import SequenceMap, separation_bins
@@ -142,6 +143,9 @@ def test_sequences_of_a_person(tmp_path):
     path = tmp_path / "my.fasta"
     path.write_text(f">one first\n{random_sequence(40)}\n>two\n{random_sequence(30).lower()}\n")
     assert [(e.name, e.alignment.length) for e in own_sequences(path)] == [("one", 40), ("two", 30)]
+    path.with_name("x.fasta").write_text(">x\nMK-XVLEAGH*\n")
+    (unknown,) = own_sequences(path.with_name("x.fasta"))
+    assert unknown.alignment.kept == (0, 1, 3, 4, 5, 6, 7, 8) and query_residues(unknown.alignment)[0] == "MKXVLEAGH"
     with pytest.raises(InputError, match="holds 2 sequences"):
         with_native(own_sequences(path), path, Path("my.pdb"))
     wrong = {
@@ -156,7 +160,7 @@ def test_sequences_of_a_person(tmp_path):
             own_sequences(path)
 
 
-def test_the_card_is_whole_and_its_parts_share_no_homologue(tmp_path):
+def test_the_card_is_whole():
     from zoo.domain.cards import load_card
 
     card = load_card("cgdms-chains")

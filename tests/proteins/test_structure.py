@@ -58,6 +58,43 @@ def test_remark_465_tells_of_unseen_residues(tmp_path):
     assert chain.sequence == "MAKA" and chain.resolved.tolist() == [False, True, False, True]
 
 
+HEAD = "REMARK 465   M RES C SSSEQI\n"
+
+
+def test_insertion_codes_that_run_down_stay_in_the_order_of_the_file(tmp_path):
+    remark = HEAD + "REMARK 465     LYS A     1D\nREMARK 465     TRP A     4\n"
+    atoms = residue(1, 0, "GLU", insertion="C") + residue(1, 3.9, "ASP", insertion="B")
+    atoms += residue(1, 7.8, "HIS") + residue(2, 11.7) + residue(5, 30, "VAL")
+    chain = read_chain(written(tmp_path, remark + atoms))
+    assert chain.sequence == "KEDHAWV" and chain.numbers == ("", "1C", "1B", "1", "2", "", "5")
+
+
+def test_unseen_residues_stand_where_seqres_has_them(tmp_path):
+    remark = HEAD + "REMARK 465     LYS A   100\nREMARK 465     TRP A   101\n"
+    seqres = "SEQRES   1 A    5  ALA LYS TRP ALA GLU\n"
+    atoms = residue(1, 0) + residue(2, 20) + residue(3, 23.9, "GLU")
+    assert read_chain(written(tmp_path, remark + seqres + atoms)).sequence == "AKWAE"
+    assert read_chain(written(tmp_path, remark + atoms)).sequence == "AAEKW"
+
+
+def test_a_broken_number_in_remark_465_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="'GLY A x65' in REMARK 465"):
+        read_chain(written(tmp_path, HEAD + "REMARK 465     GLY A   x65\n" + residue(2, 0)))
+
+
+def test_a_free_amino_acid_makes_the_chain_no_longer(tmp_path):
+    ligand = residue(301, 90, "GLU", record="HETATM")
+    assert read_chain(written(tmp_path, residue(1, 0) + residue(2, 3.9) + ligand)).sequence == "AA"
+    remark = HEAD + "REMARK 465     LYS A     0\n"
+    assert read_chain(written(tmp_path, remark + residue(1, 0) + residue(2, 3.9) + ligand)).sequence == "KAA"
+
+
+def test_rare_residues_have_their_parents_letter(tmp_path):
+    names = ("SEC", "PYL", "MSE", "SEP")
+    text = "".join(residue(i, 3.9 * i, name, record="HETATM") for i, name in enumerate(names))
+    assert read_chain(written(tmp_path, text)).sequence == "CKMS"
+
+
 def test_water_and_ligands_are_no_residues_and_modified_ones_are(tmp_path):
     water = atom(9, "O", "HOH", "A", 90, (0, 0, 9), record="HETATM")
     calcium = "HETATM    9 CA    CA A  91       0.000   0.000   9.000  1.00 10.00          CA\n"
@@ -117,7 +154,10 @@ def test_wrong_structures_are_one_sentence(tmp_path):
     with pytest.raises(InputError, match="no readable structure"):
         read_chains(written(tmp_path, ">a\nMKV\n"))
     alpha = "".join(atom(1, "CA", "ALA", "A", i, (3.8 * i, 0, 0)) for i in range(5))
-    with pytest.raises(InputError, match="no protein chain with a C-beta"):
+    alpha += atom(1, "CA", "GLY", "A", 5, (20, 0, 0))
+    with pytest.raises(InputError, match=r"no protein chain with C-betas.*\(1 of 6 residues of 1abc_A have\)"):
         read_chains(written(tmp_path, alpha))
+    with pytest.raises(InputError, match="no protein chain Z: there is one without a name"):
+        read_chain(written(tmp_path, residue(1, 0, chain=" ")), "Z")
     with pytest.raises(InputError, match="no readable structure"):
         read_chains(written(tmp_path, "ATOM      1  P    DA A   1      0.0     0.0     0.0  1.00  0.00           P\n"))

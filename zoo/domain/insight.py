@@ -6,7 +6,8 @@ prints its headline, puts it into the report and sends it to Weights & Biases, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -46,3 +47,21 @@ class Insight:
     figures: tuple[Figure, ...] = ()
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
+
+
+LONGEST_STEM = 80  # letters; file systems stop at 255 bytes, and endings and folders are added
+
+
+def file_stems(names: Iterable[str], taken: Collection[str] = ()) -> list[str]:
+    """A file stem for each name: letters, digits, `.`, `_` and `-` stay, all else becomes `_`; no dot in front, none
+    twice (nor one of `taken`), whatever the case of its letters: `a`, `A_2`, `a_3`."""
+    used, stems = {stem.lower() for stem in taken}, []
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).lstrip(".")[:LONGEST_STEM] or "unnamed"
+        stem, number = plain, 1
+        while stem.lower() in used:
+            number += 1
+            stem = f"{plain}_{number}"
+        used.add(stem.lower())
+        stems.append(stem)
+    return stems

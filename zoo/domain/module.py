@@ -72,6 +72,8 @@ class DomainModule(pl.LightningModule):
     def open_input(self, path: Path, labelled: bool = False) -> DataLoader:
         """A person's own file. Raises InputError, in one sentence, if it cannot be used."""
 
+    reference_is_truth = False  # whether what `open_referring` opens can be scored
+
     def open_referring(self, path: Path, reference: Path, data: pl.LightningDataModule) -> DataLoader:
         """A person's own file that speaks of another: places in `reference`, changes of it. data: what the model was
         trained on. Raises InputError."""

@@ -13,15 +13,17 @@ from zoo.proteins.alphabet import GAP, decode
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """codes: 0-19 residues, 20 gap. kept: each column's number in the file, where some were taken out."""
+    """codes: 0-19 residues, 20 gap. kept: each column's number as read, from 0, where some were taken out. query: the
+    letters of the first sequence as read, in all columns; "" where it is of no interest."""
 
     names: tuple[str, ...]
     codes: UInt8[np.ndarray, "N L"]
     kept: tuple[int, ...]
+    query: str = ""
 
     @classmethod
-    def of(cls, names: tuple[str, ...], codes: UInt8[np.ndarray, "N L"]) -> Alignment:
-        return cls(tuple(names), codes, tuple(range(codes.shape[1])))
+    def of(cls, names: tuple[str, ...], codes: UInt8[np.ndarray, "N L"], query: str = "") -> Alignment:
+        return cls(tuple(names), codes, tuple(range(codes.shape[1])), query)
 
     @property
     def depth(self) -> int:
@@ -39,12 +41,12 @@ class Alignment:
     def rows(self, chosen: np.ndarray) -> Alignment:
         """Some of the sequences: numbers or booleans."""
         numbers = np.arange(self.depth)[chosen]
-        return Alignment(tuple(self.names[i] for i in numbers), self.codes[numbers], self.kept)
+        return Alignment(tuple(self.names[i] for i in numbers), self.codes[numbers], self.kept, self.query)
 
     def columns(self, chosen: np.ndarray) -> Alignment:
         """Some of the columns: numbers or booleans."""
         numbers = np.arange(self.length)[chosen]
-        return Alignment(self.names, self.codes[:, numbers], tuple(self.kept[j] for j in numbers))
+        return Alignment(self.names, self.codes[:, numbers], tuple(self.kept[j] for j in numbers), self.query)
 
 
 def gap_share(alignment: Alignment) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " L"]]:
@@ -53,17 +55,22 @@ def gap_share(alignment: Alignment) -> tuple[Float[np.ndarray, " N"], Float[np.n
     return gaps.mean(1), gaps.mean(0)
 
 
-def without_gappy(alignment: Alignment, coverage: float = 0.5, column_gaps: float = 1.0) -> Alignment:
+def without_gappy(
+    alignment: Alignment, coverage: float = 0.5, column_gaps: float = 1.0, keep_first: bool = False
+) -> Alignment:
     """Sequences that cover at least `coverage` of the columns, in columns with at most `column_gaps` gaps.
 
-    Columns are judged first, among all sequences. Raises InputError where fewer than two sequences or columns stay.
+    Columns are judged first, among all sequences. keep_first: the first is the query and stays, however gappy. Raises
+    InputError where fewer than two sequences or columns stay.
     """
     kept = alignment.columns(gap_share(alignment)[1] <= column_gaps)
     if kept.length < 2:
         raise InputError(
             f"only {kept.length} of {alignment.length} columns have at most {column_gaps:.0%} gaps: allow more"
         )
-    covered = kept.rows(gap_share(kept)[0] <= 1 - coverage)
+    enough = gap_share(kept)[0] <= 1 - coverage
+    enough[0] |= keep_first
+    covered = kept.rows(enough)
     if covered.depth < 2:
         raise InputError(
             f"only {covered.depth} of {alignment.depth} sequences cover {coverage:.0%} of the alignment: ask for less"
@@ -78,18 +85,3 @@ def subsample(alignment: Alignment, depth: int, seed: int = 0, keep_first: bool 
     draw = np.random.default_rng(seed).permutation(np.arange(int(keep_first), alignment.depth))
     chosen = draw[: depth - int(keep_first)]
     return alignment.rows(np.sort(np.append(chosen, 0) if keep_first else chosen))
-
-
-def diverse(alignment: Alignment, depth: int) -> Alignment:
-    """The first sequence and then, again and again, the one farthest on average from those chosen (Rao et al. 2021,
-    MSA Transformer, appendix A.2: greedy, maximising Hamming distance)."""
-    if alignment.depth <= depth:
-        return alignment
-    codes = alignment.codes
-    chosen = [0]
-    total = np.zeros(alignment.depth)
-    for _ in range(depth - 1):
-        total += (codes != codes[chosen[-1]]).mean(1)
-        total[chosen[-1]] = -np.inf
-        chosen.append(int(total.argmax()))
-    return alignment.rows(np.sort(chosen))

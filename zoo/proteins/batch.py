@@ -87,6 +87,6 @@ def with_structure(examples: Sequence[Example], path: object) -> None:
     """Raises InputError where one has none."""
     if any(example.native is None for example in examples):
         raise InputError(
-            f"{path} has no structure to score against: put one beside it, with the same name and the ending "
-            ".pdb, .cif or .ent"
+            f"{path} has no structure to score against: give one with --structure, or put it beside it, with the same "
+            "name and the ending .pdb, .cif or .ent"
         )

@@ -76,8 +76,11 @@ class PlantedFamilies(Families):
 class HeldOutFamilies(Families):
     """The families of a card, one fold of them held out whole for the test.
 
-    Folds take turns along the list sorted by SCOP class, so that each has families of every class; every fifth family
-    of the rest validates: nothing is chosen on the fold that is scored.
+    A fold is a part of cross-validation, none of SCOP's: folds take turns along the list sorted by SCOP class, so that
+    classes are dealt over them, and families of one structural fold may stand in training and in test. Every fifth
+    family of the rest validates: no epoch is chosen on the families that are scored. Validation families of one fold
+    are test families of another, so what is chosen by several folds' validation (the features were) is chosen on some
+    that are scored.
     """
 
     def __init__(self, card: str = "kortemme-covariation", fold: int = 0, num_folds: int = 4, **shared: Any):
@@ -92,7 +95,7 @@ class HeldOutFamilies(Families):
         return wrong + not_here(card)
 
     def examples(self) -> Mapping[str, list[Example]]:
-        families = sorted(read_families(fetch(load_card(self.card))), key=lambda f: (f.fold, f.name))
+        families = sorted(read_families(fetch(load_card(self.card))), key=lambda f: (f.scop_class, f.name))
         everything = [Example(f.name, f.alignment, f.native) for f in families]
         return held_out(everything, self.fold, self.num_folds)
 

@@ -23,10 +23,11 @@ TUNING = ("PF00041", "PF00076", "PF00085", "PF00249", "PF00691", "PF01833")
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """fold: SCOP class. The alignment has the columns where the structure has a residue; `native` is in its frame."""
+    """scop_class: a, b, a/b or a+b. The alignment has the columns where the structure has a residue; `native` is in
+    its frame."""
 
     name: str
-    fold: str
+    scop_class: str
     alignment: Alignment
     native: Native
 
@@ -37,7 +38,7 @@ class Listed:
 
     name: str
     entry: str
-    fold: str
+    scop_class: str
 
 
 def listed(folder: Path) -> tuple[Listed, ...]:
@@ -59,7 +60,7 @@ def read_families(folder: Path, names: Iterable[str] | None = None) -> Iterator[
             chain = read_chain(folder / f"{row.entry}_A.pdb")
             place = read_indices(folder / f"{row.entry}_A.indices", alignment.length, chain)
             there = place >= 0
-            yield Family(row.name, row.fold, alignment.columns(there), native(chain, place[there]))
+            yield Family(row.name, row.scop_class, alignment.columns(there), native(chain, place[there]))
 
 
 def read_indices(path: Path, length: int, chain: Chain) -> Int[np.ndarray, " L"]:

@@ -6,7 +6,9 @@
 
 (Bhattacharya et al. 2022, "Interpreting Potts and Transformer protein models through the lens of simplified
 attention", section 2.3; Caredda & Pagnani 2025, eq. 3). Where attention goes depends on the place alone, and the heads'
-value matrices are shared by all pairs of columns: a Potts model whose couplings are of few kinds.
+value matrices are shared by all pairs of columns: a Potts model whose couplings are of no more kinds than values. With
+the 512 heads of `FamilySettings` that is no small model: 512 L^2 attention logits and 256 matrices, beside the 200 L^2
+couplings of Potts.
 
 Four things are ours. A pair of columns is coupled alike in both directions. Keys are the places themselves, one-hot and
 long (`reach`), so that a step moves attention as readily as values. Heads come in pairs that say the opposite, V and

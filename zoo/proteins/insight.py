@@ -13,19 +13,21 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.domain.insight import Figure, Insight, Table
+from zoo.domain.insight import Figure, Insight, Table, file_stems
 from zoo.proteins import pictures
 from zoo.proteins.batch import LEAST_SEPARATION, Batch, Example, FamilySet, truth
 from zoo.proteins.couplings import apc
 from zoo.proteins.formats import casp_rr, npy, ranked_pairs
 from zoo.proteins.pair_features import COUPLINGS, CouplingMaps
-from zoo.proteins.precision import RANGES, TOPS, ceilings, long_range, precisions
-from zoo.proteins.query import query_letters
+from zoo.proteins.precision import RANGES, TOPS, ceilings, long_range, precisions, scored_pairs
+from zoo.proteins.query import query_letters, query_residues
 
 if TYPE_CHECKING:
     from zoo.proteins.model import ContactPredictor
 
-MOST_FIGURES = 12
+MOST_MAPS = 12  # families or sequences with pictures
+MOST_LINES = 10  # of the headline
+TABLES = ("heads", "precision")
 HEADS_SHOWN = 5
 HEADS_LISTED = 20  # of each family
 HEAD_CAPTION = (
@@ -34,7 +36,12 @@ HEAD_CAPTION = (
     "alone, both directions, with APC, where a structure is known."
 )
 SPACE_CAPTION = (
-    "C-betas from the first column (dark) to the last (yellow), and the best L / 2 pairs of the long range as lines."
+    "The chain through its C-betas, smoothed over five and fainter behind, from the first column (dark) to the last "
+    "(yellow), and the best L / 2 pairs of the long range as lines."
+)
+MAP_CAPTION = (
+    "Numbered as read, from 1; what was left out is blank. Above the diagonal the probabilities; below it, with a "
+    "structure, native contacts and the best L pairs six apart and more."
 )
 PRECISION_CAPTION = (
     "Share of contacts (C-beta < 8 A) among the best L, L/2, L/5 pairs, L the number of resolved residues; short 6-11, "
@@ -74,30 +81,32 @@ def told(
     tables: list[Table] = []
     files: dict[str, str | bytes] = {}
     scores: dict[str, float] = {}
-    for example, probability in seen[:most]:
-        letters = query_letters(example.alignment)
-        files[f"{example.name}.rr"] = casp_rr(probability, letters, example.name)
-        pairs = ranked_pairs(probability, letters, example.alignment.kept, example.native)
-        files[f"{example.name}.csv"] = pairs.to_csv(index=False)
-        files[f"{example.name}.npy"] = npy(probability)
-        if len(figures) < MOST_FIGURES:
-            picture = pictures.contact_map(probability, example.name, example.native)
-            figures.append(Figure(f"map_{example.name}", f"Contact map, {example.name}", picture))
-            if example.native is not None and example.native.beta is not None:
-                picture = pictures.in_space(probability, example.name, example.native)
-                figures.append(
-                    Figure(
-                        f"space_{example.name}", f"Predicted on the structure, {example.name}", picture, SPACE_CAPTION
-                    )
-                )
+    stems = file_stems((example.name for example, _ in seen[:most]), TABLES)
+    drawn = "" if len(seen) <= MOST_MAPS else f" Only the first {MOST_MAPS} of {len(seen):,} have pictures."
+    for number, (stem, (example, probability)) in enumerate(zip(stems, seen, strict=False)):
+        alignment, native = example.alignment, example.native
+        files[f"{stem}.rr"] = casp_rr(probability, *query_residues(alignment), stem)
+        pairs = ranked_pairs(probability, query_letters(alignment), alignment.kept, native)
+        files[f"{stem}.csv"] = pairs.to_csv(index=False)
+        files[f"{stem}.npy"] = npy(probability)
+        if number >= MOST_MAPS:
+            continue
+        unit = "residue" if alignment.depth == 1 else "column"
+        picture = pictures.contact_map(probability, example.name, alignment.kept, native, unit)
+        figures.append(Figure(f"map_{stem}", f"Contact map, {example.name}", picture, MAP_CAPTION + drawn))
+        if native is not None and native.beta is not None:
+            picture = pictures.in_space(probability, example.name, native)
+            figures.append(
+                Figure(f"space_{stem}", f"Predicted on the structure, {example.name}", picture, SPACE_CAPTION)
+            )
     if found:
         figures.append(Figure("heads", f"Heads of the attention of {seen[0][0].name}", strongest_heads(found[0])))
         tables.append(Table("heads", "Heads of each family's attention", head_table(seen, found), HEAD_CAPTION))
     judged = [(e, p) for e, p in seen if e.native is not None]
     if judged:
         tables.append(Table("precision", "Precision", precision_table(judged), PRECISION_CAPTION))
-        long = np.array([long_range(p, e.native) for e, p in judged])
-        scores = {f"long P@{top}": float(v) for top, v in zip(TOPS, long.mean(0), strict=True)}
+        if long := [long_range(p, e.native) for e, p in reaching(judged)]:
+            scores = {f"long P@{top}": float(v) for top, v in zip(TOPS, np.mean(long, axis=0), strict=True)}
         p, contact = _all_pairs(judged)
         figures.append(
             Figure("reliability", "Reliability", pictures.reliability(p, contact), "pairs six residues apart and more")
@@ -149,25 +158,39 @@ def strongest_heads(maps: CouplingMaps) -> bytes:
     return pictures.head_maps(maps.attention[best], [f"head {h}, says {said[h]:.1f}" for h in best])
 
 
+def reaching(judged: list[tuple[Example, np.ndarray]]) -> list[tuple[Example, np.ndarray]]:
+    """Those with a pair in the long range; the others have no long-range precision."""
+    return [(e, p) for e, p in judged if scored_pairs(e.native, *RANGES["long"]).any()]
+
+
 def headline(seen: list, judged: list[tuple[Example, np.ndarray]]) -> str:
     if not judged:
         lines = []
-        for example, probability in seen:
+        for example, probability in seen[:MOST_LINES]:
             least = RANGES["long"][0] if len(probability) > RANGES["long"][0] else LEAST_SEPARATION
             far = np.triu(probability, least)
             likely = int((far > 0.5).sum())
             i, j = np.unravel_index(far.argmax(), far.shape)
+            unit = "residues" if example.alignment.depth == 1 else "columns"
             best = example.alignment.kept[i] + 1, example.alignment.kept[j] + 1
             lines.append(
-                f"{example.name}: {likely} pairs {least} columns apart and more are in contact with probability above "
+                f"{example.name}: {likely} pairs {least} {unit} apart and more are in contact with probability above "
                 f".5; the likeliest is {best[0]}-{best[1]} ({far[i, j]:.2f}). No structure was given to check against."
             )
+        if len(seen) > MOST_LINES:
+            lines.append(f"... and {len(seen) - MOST_LINES:,} more.")
         return "\n".join(lines)
-    mean = np.mean([long_range(p, e.native) for e, p in judged], axis=0)
-    best = np.mean([ceilings(e.native) for e, _ in judged], axis=0)
+    long = reaching(judged)
+    if not long:
+        return (
+            f"No two resolved residues are {RANGES['long'][0]} apart and more: there are no long-range pairs to score."
+        )
+    mean = np.mean([long_range(p, e.native) for e, p in long], axis=0)
+    best = np.mean([ceilings(e.native) for e, _ in long], axis=0)
     shown = ", ".join(f"P@{top} {m:.3f} of {b:.3f}" for top, m, b in zip(TOPS, mean, best, strict=True))
-    families = "1 family" if len(judged) == 1 else f"{len(judged)} families"
-    return f"Long-range contacts of {families}: {shown} possible."
+    families = "1 family" if len(long) == 1 else f"{len(long)} families"
+    without = f" {len(judged) - len(long)} more have no long-range pair." if len(long) < len(judged) else ""
+    return f"Long-range contacts of {families}: {shown} possible.{without}"
 
 
 def _all_pairs(judged: list[tuple[Example, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -25,7 +26,7 @@ def place_of_columns(alignment: Alignment, chain: Chain) -> Int[np.ndarray, " L"
 
     The chain is aligned (BLOSUM62, local) to the row that it is most alike, the first row if as good as any, and stands
     where that row's residues stand. Raises InputError where no row is like it: where chance would give as good an
-    alignment to one of so many rows.
+    alignment to one of so many rows. Residues where that row has a gap: see `_filled`.
     """
     best_row, best = 0, None
     for row in _most_alike(alignment, chain.sequence):
@@ -45,6 +46,16 @@ def place_of_columns(alignment: Alignment, chain: Chain) -> Int[np.ndarray, " L"
     place = np.full(alignment.length, -1)
     for in_row, in_chain in pairs:
         place[column_of[in_row]] = in_chain
+    return _filled(place)
+
+
+def _filled(place: Int[np.ndarray, " L"]) -> Int[np.ndarray, " L"]:
+    """Where the row has a gap and as many residues of the chain as columns lie between two that have a place, each
+    column has its own; where the numbers differ, nobody knows which, and they stay without."""
+    place = place.copy()
+    for before, after in itertools.pairwise(np.flatnonzero(place >= 0)):
+        if after - before == place[after] - place[before]:
+            place[before : after + 1] = np.arange(place[before], place[after] + 1)
     return place
 
 

@@ -63,6 +63,8 @@ class PairPredictor(DomainModule):
 
     # ---- what the verbs ask for
 
+    reference_is_truth = True  # it is the structure
+
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """The tensors alone: Lightning would look into the examples and refuse their frozen records."""
         features, present, contact = (x.to(device) for x in (batch.features, batch.present, batch.contact))

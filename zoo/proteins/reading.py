@@ -9,6 +9,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from zoo.domain.errors import InputError
 from zoo.proteins.alignment import Alignment
 from zoo.proteins.alphabet import GAP, encode
 
-DNA = frozenset("ACGTUN")
+BASES = frozenset("ACGTU")
+DNA = BASES | frozenset("RYSWKMBDHVN")  # and what stands for one of several
 STRUCTURE = re.compile(r"^(HEADER|ATOM  |HETATM|REMARK|CRYST1|data_|TITLE )")
 INSERTED = re.compile(r"[a-z.]")
 
@@ -33,7 +35,7 @@ def read_text(path: str | Path) -> str:
     try:
         if raw[:2] == b"\x1f\x8b":
             raw = gzip.decompress(raw)
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} is a damaged gzip file: copy it again") from error
     except UnicodeDecodeError as error:
@@ -48,7 +50,7 @@ def read_alignment(path: str | Path) -> Alignment:
     texts = _match_columns(names, texts, path)
     codes = np.stack([encode(text) for text in texts])
     _check(codes, names, texts, path)
-    return Alignment.of(tuple(names), codes)
+    return Alignment.of(tuple(names), codes, texts[0])
 
 
 def read_sequences(path: str | Path) -> list[tuple[str, str]]:
@@ -63,7 +65,8 @@ def read_sequences(path: str | Path) -> list[tuple[str, str]]:
 
 
 def _records(text: str, path: str | Path) -> tuple[list[str], list[str]]:
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    text = _from_the_first_sequence(text)
+    first = text.partition("\n")[0].rstrip()
     if not first:
         raise InputError(f"{path} is empty: give an alignment")
     if STRUCTURE.match(first):
@@ -78,6 +81,15 @@ def _records(text: str, path: str | Path) -> tuple[list[str], list[str]]:
             raise InputError(f"{path} is no alignment: expected FASTA, A3M, Stockholm, or one sequence a line")
         pairs = [(words[0] if len(words) == 2 else f"sequence {i + 1}", words[-1]) for i, words in enumerate(lines)]
     return [name for name, _ in pairs], [sequence for _, sequence in pairs]
+
+
+def _from_the_first_sequence(text: str) -> str:
+    """Without empty lines and comments at the head: ColabFold and MMseqs write `#lengths`, tab, copies above an A3M."""
+    lines = text.splitlines(keepends=True)
+    for i, line in enumerate(lines):
+        if line.strip() and (not line.startswith("#") or line.startswith("# STOCKHOLM")):
+            return "".join(lines[i:])
+    return ""
 
 
 def _by_biopython(text: str, form: str, path: str | Path) -> list[tuple[str, str]]:
@@ -115,6 +127,6 @@ def _check(codes: np.ndarray, names: list[str], texts: list[str], path: str | Pa
         )
     if (codes == GAP).all():
         raise InputError(f"{path} holds nothing but gaps")
-    letters = set("".join(texts)) - set("-.")
-    if letters <= DNA and "".join(texts).count("N") < 0.5 * sum(len(t.strip("-.")) for t in texts):
+    letters = Counter("".join(texts).replace("-", "").replace(".", ""))
+    if letters.keys() <= DNA and sum(letters[base] for base in BASES) > 0.5 * letters.total():
         raise InputError(f"{path} is of nucleotides ({', '.join(sorted(letters))}): give an alignment of proteins")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from Bio.Data.PDBData import protein_letters_3to1_extended as ONE_LETTER
-from Bio.PDB.MMCIF2Dict import MMCIF2Dict
 from Bio.PDB.MMCIFParser import MMCIFParser
 from Bio.PDB.PDBExceptions import PDBConstructionException
 from Bio.PDB.PDBParser import PDBParser
@@ -21,8 +20,9 @@ from jaxtyping import Bool, Float
 
 from zoo.domain.errors import InputError
 from zoo.proteins.reading import read_text
+from zoo.proteins.unseen import UNKNOWN, Header, headers, listed_mmcif, listed_pdb, one_letter
 
-UNKNOWN = "X"
+LEAST_PLACED = 0.5  # of a chain's residues with atoms; else it is of C-alphas, and its glycines alone would count
 BOND = 2.0  # Angstrom; farther apart, C of a residue and N of the next are not joined (a peptide bond has 1.33)
 BACKBONE = ("N", "CA", "C")
 
@@ -51,16 +51,17 @@ class Chain:
 def read_chain(path: str | Path, chain: str | None = None) -> Chain:
     """A chain by the author's name, or the only one; of the first model, atoms at their highest occupancy.
 
-    Unresolved residues come from the file's own sequence (mmCIF's `pdbx_poly_seq_scheme`, PDB's REMARK 465), else from
-    breaks in the chain where the numbering jumps. Raises InputError where the file or the chain cannot be used.
+    Unresolved residues come from the file's own sequence (mmCIF's `pdbx_poly_seq_scheme`, PDB's REMARK 465 in the order
+    of SEQRES), else from breaks in the chain where the numbering jumps. Raises InputError where the file or the chain
+    cannot be used.
     """
     chains = read_chains(path)
     if chain is None:
         if len({c.sequence for c in chains.values()}) > 1:
-            raise InputError(f"{path} has the chains {', '.join(chains)}: say which one")
+            raise InputError(f"{path} has the chains {_named(chains)}: say which one")
         return next(iter(chains.values()))
     if chain not in chains:
-        raise InputError(f"{path} has no protein chain {chain}: there is {', '.join(chains)}")
+        raise InputError(f"{path} has no protein chain {chain.strip() or 'without a name'}: there is {_named(chains)}")
     return chains[chain]
 
 
@@ -75,17 +76,31 @@ def read_chains(path: str | Path) -> dict[str, Chain]:
             model = next(iter(parser.get_structure("", io.StringIO(text))))
     except (ValueError, KeyError, IndexError, StopIteration, PDBConstructionException) as error:
         raise InputError(f"{path} is no readable structure: give a PDB or mmCIF file with atoms") from error
-    unseen = _unseen_mmcif(text) if is_cif else _unseen_pdb(text)
-    found = {}
+    listed_cif, heads = (listed_mmcif(text), {}) if is_cif else ({}, headers(text, path))
+    found, without = {}, []
     for part in model:
-        residues = [r for r in part if _is_protein(r)]
-        if residues:
-            name = f"{Path(path).name.split('.')[0]}_{part.id}"
-            found[part.id] = _chain(name, residues, unseen.get(part.id))
-    found = {name: chain for name, chain in found.items() if chain.resolved.any()}
+        residues = _without_ligands([r for r in part if _is_protein(r)])
+        if not residues:
+            continue
+        listed = listed_cif.get(part.id) if is_cif else listed_pdb(residues, heads.get(part.id, Header()))
+        stem = Path(path).name.split(".")[0]
+        chain = _chain(f"{stem}_{part.id}" if part.id.strip() else stem, residues, listed)
+        placed = int(chain.resolved.sum())
+        if placed < LEAST_PLACED * len(residues):
+            without.append(f"{placed} of {len(residues)} residues of {chain.name}")
+        else:
+            found[part.id] = chain
     if not found:
-        raise InputError(f"{path} holds no protein chain with a C-beta, or the N, CA and C to place one")
+        counted = f" ({', '.join(without)} have)" if without else ""
+        raise InputError(
+            f"{path} holds no protein chain with C-betas, or the N, CA and C to place them{counted}: contacts are of "
+            "C-betas, give a structure with all backbone atoms"
+        )
     return found
+
+
+def _named(chains: Iterable[str]) -> str:
+    return ", ".join(name.strip() or "one without a name" for name in chains)
 
 
 def virtual_beta(backbone: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "n 3"]:
@@ -104,11 +119,14 @@ Placed = tuple[str, str, Residue | None]  # number, letter, atoms
 
 def _is_protein(residue: Residue) -> bool:
     """Residues of the twenty and modified ones (MSE, SEP, ...); no water, no ligand."""
-    return _letter(residue.get_resname()) != UNKNOWN and "CA" in residue and residue["CA"].element != "CA"
+    return one_letter(residue.get_resname()) != UNKNOWN and "CA" in residue and residue["CA"].element != "CA"
 
 
-def _letter(name: str) -> str:
-    return ONE_LETTER.get(name.strip().ljust(3), ONE_LETTER.get(name.strip(), UNKNOWN))
+def _without_ligands(residues: list[Residue]) -> list[Residue]:
+    """Less the amino acids at the end that are HETATM and bound to no residue before them: ligands, not the chain."""
+    while len(residues) > 1 and residues[-1].id[0] != " " and not _joined(residues[-2], residues[-1]):
+        residues = residues[:-1]
+    return residues
 
 
 def _number(residue: Residue) -> str:
@@ -141,54 +159,9 @@ def _with_breaks(residues: list[Residue]) -> list[Placed]:
     for before, residue in zip([None, *residues], residues, strict=False):
         if before is not None and (jump := residue.id[1] - before.id[1]) > 1 and not _joined(before, residue):
             places += [("", UNKNOWN, None)] * (jump - 1)
-        places.append((_number(residue), _letter(residue.get_resname()), residue))
+        places.append((_number(residue), one_letter(residue.get_resname()), residue))
     return places
 
 
 def _joined(before: Residue, residue: Residue) -> bool:
     return "C" in before and "N" in residue and before["C"] - residue["N"] < BOND
-
-
-def _unseen_mmcif(text: str) -> dict[str, list[tuple[str, str]]]:
-    """Of each chain, by the author's name: number and letter of all its residues.
-
-    An unseen residue has a number too (`pdb_seq_num`), by which it stays in its place.
-    """
-    table = MMCIF2Dict(io.StringIO(text))
-    key = "_pdbx_poly_seq_scheme."
-    columns = [table.get(key + c) for c in ("pdb_strand_id", "pdb_seq_num", "pdb_ins_code", "mon_id", "seq_id")]
-    if any(column is None for column in columns):
-        return {}
-    chains: dict[str, dict[str, tuple[str, str]]] = {}
-    for chain, number, insertion, residue, place in zip(*columns, strict=True):
-        insertion = "" if insertion in (".", "?") else insertion
-        # where two residues share a place (heterogeneity), the first named is kept
-        chains.setdefault(chain, {}).setdefault(place, (f"{number}{insertion}", _letter(residue)))
-    return {chain: list(residues.values()) for chain, residues in chains.items()}
-
-
-def _unseen_pdb(text: str) -> dict[str, list[tuple[str, str]]]:
-    """Of chains with unseen residues by REMARK 465: number and letter of all residues, in order of their numbers."""
-    unseen: dict[str, list[tuple[int, str, str]]] = {}
-    seen: dict[str, dict[tuple[int, str], str]] = {}
-    listing = False
-    for line in text.splitlines():
-        if line.startswith("REMARK 465"):
-            words = line[10:].split()
-            if words[-3:] == ["C", "SSSEQI"] or words[-1:] == ["SSSEQI"]:
-                listing = True
-            elif listing and len(words) >= 3:
-                letter, chain, number = _letter(words[-3]), words[-2], words[-1]
-                digits = number.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-                unseen.setdefault(chain, []).append((int(digits), number[len(digits) :], letter))
-        elif line.startswith(("ATOM  ", "HETATM")) and line[12:16].strip() == "CA":
-            if (letter := _letter(line[17:20])) != UNKNOWN:
-                seen.setdefault(line[21], {})[(int(line[22:26]), line[26].strip())] = letter
-        elif line.startswith("ENDMDL"):
-            break
-    merged = {}
-    for chain, missing in unseen.items():
-        every = {(n, i): letter for n, i, letter in missing} | seen.get(chain, {})
-        if len(every) == len(missing) + len(seen.get(chain, {})):
-            merged[chain] = [(f"{n}{i}", letter) for (n, i), letter in sorted(every.items())]
-    return merged

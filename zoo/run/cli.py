@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("test", help="metrics with confidence intervals, of the test part or of your labelled file")
     verb.add_argument("run", nargs="+", help="of several, the mean; the test part is the first's")
     verb.add_argument("--input", type=Path)
+    verb.add_argument("--structure", type=Path, dest="reference", help="what the input is scored against")
     verb.add_argument("--strict", action="store_true", help="stop if anything in the input would be left out")
     verb.set_defaults(verb=test)
 
@@ -161,6 +162,8 @@ def predict(arguments: argparse.Namespace) -> None:
 
 def test(arguments: argparse.Namespace) -> None:
     models = {name: _on_device(model) for name, model in opened(arguments.run).items()}
+    if arguments.reference is not None and arguments.input is None:
+        raise InputError("--structure: name with --input the file that it is the structure of")
     if arguments.input is None:
         data = {name: RunFolder.open(name).data() for name in models}
         for part in data.values():
@@ -170,17 +173,27 @@ def test(arguments: argparse.Namespace) -> None:
         tables = score(model, data[first], dict(others))
     else:
         with _strictly(arguments.strict):
-            tables = [_own_scores(list(models.values()), arguments.input)]
+            tables = [_own_scores(list(models.values()), arguments)]
     for table in tables:
         console.table(table.title, table.frame[[c for c in table.frame if "_diff" not in str(c)]])
 
 
-def _own_scores(models: list[DomainModule], path: Path) -> Table:
+def _own_scores(models: list[DomainModule], arguments: argparse.Namespace) -> Table:
     from zoo.domain.scoreboard import scoreboard
 
-    said = [predict_all(model, model.open_input(path, labelled=True)) for model in models]
+    path, reference = arguments.input, arguments.reference
+    if reference is not None and not models[0].reference_is_truth:
+        raise InputError("--structure: this model is scored against labels in the input itself; leave it out")
+    said = []
+    for model in models:
+        if reference is None:
+            loader = model.open_input(path, labelled=True)
+        else:
+            loader = model.open_referring(path, reference, RunFolder.open(arguments.run[0]).data())
+        said.append(predict_all(model, loader))
     prediction, target = torch.stack([prediction for prediction, _ in said]).mean(0), said[0][1]
     few = f" Only {len(target)} examples: the intervals say little." if len(target) < 20 else ""
+    few = " 1 example: no interval." if len(target) == 1 else few
     return Table("scores", str(path) + few, scoreboard({OURS: prediction}, target, models[0].new_metrics()), INTERVALS)
 
 
