@@ -48,8 +48,8 @@ class Look:
 
 
 class _PatchDistance(Distance):
-    """Of self-attentions alone: a pooling query stands nowhere. The tokens of the prefix stand nowhere either: what goes
-    to the patches counts as the whole."""
+    """Of self-attentions alone: a pooling query stands nowhere. The tokens of the prefix stand nowhere either: what
+    goes to the patches counts as the whole."""
 
     def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
         if queries == probabilities.shape[3]:
