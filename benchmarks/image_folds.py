@@ -8,7 +8,8 @@ square twin is what the field would take: timm's vit_tiny shape (12 blocks, widt
 squeezed to squares, from scratch on the same folds with the same augmentation, batches and average of weights,
 for as many seconds of the processor as our whole run took. All held-out predictions of the folds together are scored:
 balanced accuracy, with 95 % intervals of 1,000 bootstrap draws of the images, paired differences to ours, and the same
-for portrait, square and landscape images. Folds that are done stay in --runs and are not made again.
+for portrait, square and landscape images, over the classes that are among them. Folds that are done stay in --runs and
+are not made again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MetricCollection
-from torchmetrics.classification import MulticlassAccuracy
 
 from benchmarks.results import Report, options
 from zoo.domain.scoreboard import scoreboard
@@ -40,6 +40,7 @@ from zoo.run.folder import RunFolder
 from zoo.vision.batch import Batch, ImageSet
 from zoo.vision.data import ImageData
 from zoo.vision.mixing import brought_to, cross_entropy, one_hot
+from zoo.vision.scores import BalancedAccuracy
 from zoo.vision.split import NUM_FOLDS
 
 TWIN = "timm vit_tiny on squares"
@@ -90,7 +91,7 @@ def tables(report: Report, done: list[Fold]) -> None:
 def compare(report: Report, folds: list[Fold], which: str) -> None:
     predictions = {name: torch.cat([fold.predictions[name] for fold in folds]) for name in _common(folds)}
     target, sizes = (torch.cat([getattr(fold, name) for fold in folds]) for name in ("target", "sizes"))
-    metrics = MetricCollection({"balanced": MulticlassAccuracy(predictions[OURS].shape[1], average="macro")})
+    metrics = MetricCollection({"balanced": BalancedAccuracy(predictions[OURS].shape[1])})
     aspect = sizes[:, 1] / sizes[:, 0]
     parts = {
         "all": aspect > 0,

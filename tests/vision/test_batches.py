@@ -16,7 +16,6 @@ from zoo.vision.augment import Augment, drawn_from
 from zoo.vision.batch import Draw, ImageSet, Sizing
 from zoo.vision.batching import TokenBatches, TokenLoader, pad_fraction
 from zoo.vision.catalogue import Item
-from zoo.vision.layout import Layout
 from zoo.vision.mixing import Mix, cross_entropy, one_hot
 from zoo.vision.resize import grid_of
 
@@ -70,7 +69,6 @@ def test_similar_lengths_bound_the_padding():
         return pad_fraction([[made._length(d) for d in b] for b in made.batches()])
 
     assert wasted(alike=True) < 0.2 < 0.3 < wasted(alike=False)
-    assert Layout.packed([len(b) for b in TokenBatches(pictures, 600, 0).batches()]).pad_fraction == 0
 
 
 def test_a_run_goes_on_with_the_very_next_batch():

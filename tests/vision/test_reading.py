@@ -67,6 +67,19 @@ def test_sixteen_bits_keep_their_levels(tmp_path):
     np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "float.tif"))[0, :, 0], [0, 128, 255])
 
 
+@pytest.mark.parametrize("bits, above", [(8, 10), (10, 12), (12, 14), (14, 16)])
+def test_sixteen_bits_of_which_fewer_are_used(tmp_path, bits, above):
+    full = 2**bits - 1
+    grey = np.array([[0, full // 4], [full // 2, full]], dtype=np.uint16)
+    Image.fromarray(grey).save(tmp_path / "scan.png")
+    read = np.asarray(read_image(tmp_path / "scan.png"))[..., 0]
+    np.testing.assert_allclose(read, [[0, 63], [127, 255]], atol=1)
+    grey[1, 1] = full + 1  # one more needs the next range
+    Image.fromarray(grey).save(tmp_path / "scan.png")
+    read = np.asarray(read_image(tmp_path / "scan.png"))[..., 0]
+    assert read[1, 1] == (full + 1) * 255 // (2**above - 1) < 130
+
+
 def test_the_first_frame_of_an_animation(tmp_path):
     frames = [Image.new("RGB", (6, 5), colour) for colour in (RED, BLUE)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])

@@ -5,17 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
+from torch.utils.data import DataLoader
 
 from tests.vision.test_one_image import KINDS, P, network
-from zoo.vision import saliency
-from zoo.vision.insight import _test
+from zoo.vision import saliency, sources
+from zoo.vision.batch import ImageSet, Sizing
+from zoo.vision.catalogue import Item
+from zoo.vision.insight import CONFIRMED, LEAST_FALL, SALIENCY_CAPTION, TEST_CAPTION, Seen, _test
 from zoo.vision.patches import cut
 from zoo.vision.perturb import _joined, controls, curves, interval, painted_over
 from zoo.vision.pointing import covered, pointing
 from zoo.vision.reading import Box
 from zoo.vision.resize import Grid
-from zoo.vision.saliency import even_distance, integrated_gradients, log_odds, look
+from zoo.vision.saliency import _PatchDistance, even_distance, integrated_gradients, log_odds, look
 
 
 class OnePatch(nn.Module):
@@ -106,6 +110,37 @@ def test_a_patch_of_the_mean_colour_says_nothing(monkeypatch):
 
 def test_even_attention_has_the_distance_of_its_grid():
     assert even_distance(Grid(1, 2)) == pytest.approx(0.5) and even_distance(Grid(1, 1)) == 0
+
+
+def test_attention_to_the_front_takes_nothing_from_the_distance():
+    """Alike to all patches, and nine tenths of it to two tokens in front: as far as attention that is even."""
+    grid = Grid(3, 4)
+    places = torch.cartesian_prod(torch.arange(3), torch.arange(4)).float()
+    probabilities = torch.full((1, 2, 14, 14), 0.1 / 12)
+    probabilities[..., :2] = 0.45
+    distance = _PatchDistance(torch.cat([torch.zeros(2, 2), places]), 2)
+    for start in (0, 5):  # in two blocks of rows
+        distance.rows("one", start, probabilities[:, :, start : 5 if start == 0 else 14], 14)
+    found = distance.result()["one"][0, :, 2:].mean(1)
+    torch.testing.assert_close(found, torch.full((2,), even_distance(grid)))
+
+
+def test_both_captions_say_what_confirms():
+    assert CONFIRMED in TEST_CAPTION and CONFIRMED in SALIENCY_CAPTION and f"{LEAST_FALL:g}" in CONFIRMED
+
+
+def test_a_large_photograph_is_kept_small(monkeypatch):
+    photograph = Image.new("RGB", (2000, 1000))
+    items = [Item("a", None, "x", size=(1000, 2000), picture=photograph)]
+    given = []
+    monkeypatch.setattr(sources, "explain", lambda model, seen, classes: given.extend(seen))
+    model = nn.Linear(1, 1)
+    model.device, model.classes = torch.device("cpu"), ("x",)
+    sources.explained(model, DataLoader(ImageSet(items, ("x",), Sizing(patch=8, budget=16))))
+    (seen,) = given
+    assert seen.picture.size == (480, 240) and seen.size == photograph.size == (2000, 1000)
+    boxed = Seen("a", seen.picture, seen.size, seen.pixels, "x", Box(500, 250, 1000, 1000))
+    assert boxed.drawn_box == Box(120, 60, 240, 240) and seen.drawn_box is None
 
 
 def test_an_interval_holds_its_mean():

@@ -1,7 +1,7 @@
 """Attention -> where the model looks, image by image, and whether it needs what it looks at.
 
 Saliency is called an explanation only where painting over what it points at lowers the probability faster than painting
-over random patches and than painting over the centre (paired over the images).
+over random patches and than painting over the centre (paired over the images, by more than `LEAST_FALL`).
 """
 
 from __future__ import annotations
@@ -29,22 +29,36 @@ KINDS = ("attention x gradient", "rollout", "integrated gradients")
 SHOWN = 8  # images in the gallery
 LEAST_FALL = 0.01  # of the area under the probability; a model of permuted labels gets to .001, surely and for nothing
 
+CONFIRMED = (
+    "Confirmed: the area of deletion is below both controls', by more than "
+    f"{LEAST_FALL:g} at the near end of the paired 95 % interval."
+)
 SALIENCY_CAPTION = (
     "Deletion and insertion: area under the probability of the predicted class while patches are painted over, or "
     "shown, in the order of each saliency; of a random order and of the distance from the centre beside it. "
-    "Confirmed: the area of deletion is below both controls', by .01 at the least end of the paired interval."
+    + CONFIRMED
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One image that is explained. box: where its object is, in the picture's pixels, if that is known."""
+    """One image that is explained. picture: as it is drawn, perhaps smaller than the image. size: the image's width and
+    height. box: where its object is, in the image's pixels, if that is known."""
 
     name: str
     picture: Image.Image
+    size: tuple[int, int]
     pixels: Float[Tensor, "3 H W"]
     label: str | None
     box: Box | None = None
+
+    @property
+    def drawn_box(self) -> Box | None:
+        """In the picture's pixels."""
+        if self.box is None:
+            return None
+        x, y = self.picture.width / self.size[0], self.picture.height / self.size[1]
+        return Box(*(round(place * by) for place, by in zip(self.box, (x, y, x, y), strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +82,7 @@ def explain(model: ImageReader, images: Sequence[Seen], classes: Sequence[str]) 
         (e.seen.picture, _caption(e, classes), [(kind, _map(e.look, kind).numpy()) for kind in KINDS]) for e in shown
     ]
     figures = [
-        Figure("gallery", "Where it looks", pictures.gallery(rows, [e.seen.box for e in shown]), GALLERY_CAPTION),
+        Figure("gallery", "Where it looks", pictures.gallery(rows, [e.seen.drawn_box for e in shown]), GALLERY_CAPTION),
         Figure("perturbation", "Is it needed?", pictures.perturbation(_mean_curves(found)), PERTURBATION_CAPTION),
         figure,
         _head_figure(found[0]),
@@ -98,11 +112,12 @@ PERTURBATION_CAPTION = (
 )
 TEST_CAPTION = (
     "Areas under the curves, means over the images; paired differences to the controls with 95 % bootstrap intervals. "
-    "Confirmed: deletion falls faster than both controls, and the intervals exclude 0."
+    + CONFIRMED
 )
 HEAD_CAPTION = (
-    "Mean distance between a patch and where it looks, in patches, and as a share of what attention that goes "
-    "everywhere alike would have on the same grids."
+    "Mean distance between a patch and the patches it looks at, in patches, and as a share of what attention that goes "
+    "everywhere alike would have on the same grids. What goes to class and register tokens, which stand nowhere, is "
+    "left out, and the rest counts as the whole."
 )
 POINTING_CAPTION = (
     "Hits: share of images whose strongest patch lies on the object (its centre inside the box). Mass: share of the "
@@ -114,7 +129,7 @@ def _explained(model: ImageReader, image: Seen) -> Explained:
     seen = look(model, image.pixels)
     orders = {kind: _map(seen, kind) for kind in KINDS} | controls(seen.grid)
     found = curves(model, image.pixels, seen.target, orders)
-    inside = {} if image.box is None else {name: pointing(order, image.box, image.picture.size)
+    inside = {} if image.box is None else {name: pointing(order, image.box, image.size)
                                            for name, order in orders.items()}  # fmt: skip
     return Explained(image, seen, found, inside)
 
@@ -156,7 +171,7 @@ def _table(found: Sequence[Explained], classes: Sequence[str]) -> pd.DataFrame:
         areas = _random_joined({name: np.array(c.areas) for name, c in e.curves.items()})
         row = {"image": e.seen.name, "class": classes[e.look.target]}
         row |= {"probability": float(e.look.probability[e.look.target]), "label": e.seen.label or ""}
-        row |= {"width": e.seen.picture.width, "height": e.seen.picture.height}
+        row |= dict(zip(("width", "height"), e.seen.size, strict=True))
         row["patches"] = f"{e.look.grid.height} x {e.look.grid.width}"
         for name in (*KINDS, "random", "centre"):
             row |= {f"deletion, {name}": areas[name][0], f"insertion, {name}": areas[name][1]}

@@ -28,6 +28,7 @@ from zoo.vision.layout import Arrangement
 from zoo.vision.mixing import Mix, cross_entropy, one_hot
 from zoo.vision.network import ImageReader, misfit
 from zoo.vision.readout import Readout
+from zoo.vision.scores import BalancedAccuracy
 from zoo.vision.sources import explained, shapes
 
 
@@ -110,7 +111,7 @@ class ImageClassifier(ImageReader, DomainModule):
             return MetricCollection({})
         return MetricCollection(
             {
-                "balanced_accuracy": MulticlassAccuracy(count, average="macro"),
+                "balanced_accuracy": BalancedAccuracy(count),
                 "accuracy": MulticlassAccuracy(count, average="micro"),
             }
         )

@@ -20,6 +20,13 @@ COLOURS = {"attention x gradient": BLUE, "rollout": ORANGE, "integrated gradient
 COLOURS |= {"random": GREY, "centre": "#6b6b6b"}
 
 
+def thumbnail(picture: Image.Image) -> Image.Image:
+    """A photograph of 50 megapixels is drawn an inch wide."""
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    return small
+
+
 def gallery(
     rows: Sequence[tuple[Image.Image, str, Sequence[tuple[str, Float[NDArray, "h w"]]]]],
     boxes: Sequence[Box | None] = (),
@@ -105,9 +112,7 @@ def perturbation(curves: Mapping[str, tuple[Float[NDArray, " levels"], Float[NDA
 
 def _show(axes, picture: Image.Image, box: Box | None) -> None:
     axes.set_axis_off()
-    small = picture.copy()
-    small.thumbnail((THUMBNAIL, THUMBNAIL))  # a photograph of 50 megapixels is drawn an inch wide
-    axes.imshow(small, extent=(0, picture.width, picture.height, 0))
+    axes.imshow(thumbnail(picture), extent=(0, picture.width, picture.height, 0))
     if box is not None:
         frame = plt.Rectangle((box.left, box.top), box.width, box.height, fill=False, ec="white", lw=1.2)
         axes.add_patch(frame)

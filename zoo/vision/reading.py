@@ -1,7 +1,8 @@
 """One image file, whatever it holds -> an RGB picture the right way up, or one sentence that says why not.
 
-EXIF orientation is applied. Of an animation the first frame is taken. 16-bit grey is brought to 8 bits by its type's
-full range, never by its own brightest pixel; what is transparent is laid on white.
+EXIF orientation is applied. Of an animation the first frame is taken. Grey of more than 8 bits is brought to 8 by the
+full range of 8, 10, 12, 14 or 16 bits, the smallest that holds its brightest pixel: files do not say how many of the 16
+are used, and a scan of 12 would be nearly black in the range of 16. What is transparent is laid on white.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".jp2")
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # greys of up to 16 bits; Pillow writes and opens some of them as "I"
+DEPTHS = (8, 10, 12, 14, 16)  # bits that cameras and scanners fill
 SMALLEST_BOX = 8  # pixels; what is smaller is a slip of the annotator
 
 
@@ -94,7 +96,8 @@ def upright(picture: Image.Image) -> Image.Image:
 def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode in DEEP:
         grey = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
-        return Image.fromarray((grey // 257).astype(np.uint8)).convert("RGB")
+        full = next(2**bits - 1 for bits in DEPTHS if grey.max() < 2**bits)
+        return Image.fromarray((grey * 255 // full).astype(np.uint8)).convert("RGB")
     if picture.mode == "F":
         grey = np.nan_to_num(np.asarray(picture, dtype=np.float32))
         low, high = float(grey.min()), float(grey.max())  # floats have no full range: 0-1, 0-255, or their own

@@ -31,7 +31,8 @@ TOGETHER = 4096  # tokens whose gradients are taken at once
 @dataclass(frozen=True, eq=False)
 class Look:
     """What one image's attention says about the class `target`, with `probability` of each class. distance: patches,
-    the mean over queries, [H] for each layer; received: the mean over queries, [H, h, w] for each layer."""
+    of what goes to patches, the mean over queries, [H] for each layer; received: the mean over queries, [H, h, w] for
+    each layer."""
 
     target: int
     probability: Float[Tensor, " classes"]
@@ -47,11 +48,15 @@ class Look:
 
 
 class _PatchDistance(Distance):
-    """Of self-attentions alone: a pooling query stands nowhere."""
+    """Of self-attentions alone: a pooling query stands nowhere. The tokens of the prefix stand nowhere either: what
+    goes to the patches counts as the whole."""
 
     def rows(self, layer: str, start: int, probabilities: Tensor, queries: int) -> None:
         if queries == probabilities.shape[3]:
-            super().rows(layer, start, probabilities, queries)
+            to_patches = probabilities.clone()
+            to_patches[..., : self.prefix] = 0
+            to_patches /= to_patches.sum(-1, keepdim=True).clamp(min=1e-12)
+            super().rows(layer, start, to_patches, queries)
 
 
 @torch.enable_grad()

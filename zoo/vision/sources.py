@@ -15,6 +15,7 @@ from zoo.domain.insight import Insight
 from zoo.vision.batch import ImageSet
 from zoo.vision.data import PlantedImages
 from zoo.vision.insight import Seen, explain
+from zoo.vision.pictures import thumbnail
 from zoo.vision.reading import Box
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def explained(model: ImageClassifier, data: pl.LightningDataModule | DataLoader)
     seen = []
     for i in order:
         item, pixels = images.items[i], images[i].pixels.to(model.device)
-        seen.append(Seen(item.name, images.picture(i), pixels, item.label, boxes.get(item.name)))
+        picture = images.picture(i)
+        small = thumbnail(picture)  # all of them stay in memory
+        seen.append(Seen(item.name, small, picture.size, pixels, item.label, boxes.get(item.name)))
     return explain(model, seen, model.classes)
 
 
