@@ -47,6 +47,8 @@ def test_taking_out_own_use_keeps_the_prices():
     a, b = z / output, net.transactions / net.output
     prices = np.linalg.solve(np.eye(5) - a.T, primary)
     np.testing.assert_allclose(np.linalg.solve(np.eye(5) - b.T, primary / (1 - np.diag(a))), prices)
+    standard = np.linalg.inv(np.eye(5) - a.T)
+    np.testing.assert_allclose(np.linalg.inv(np.eye(5) - b.T), standard * (1 - np.diag(a)))
 
 
 def test_a_sector_that_buys_too_much_is_refused():

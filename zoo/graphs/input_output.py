@@ -73,7 +73,8 @@ def cost_shares(table: InputOutput, source: str = "the table") -> SupplyGraph:
 def net_of_own_use(table: InputOutput) -> InputOutput:
     """An agent does not supply itself: a sector's sales to itself are taken out of both its purchases and its output.
 
-    The rest of a price's equation is as before: p = a p + rest  <=>  p = rest / (1 - a).
+    The rest of a price's equation is as before: p = a p + rest  <=>  p = rest / (1 - a). So total requirements are
+    (I - W)^-1 diag(1 - a_jj), a shock to sector j's cost net of own use, and not the standard (I - W)^-1.
     """
     own = np.diag(table.transactions)
     return replace(table, transactions=table.transactions - np.diag(own), output=table.output - own)
