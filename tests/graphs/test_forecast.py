@@ -18,6 +18,7 @@ from zoo.graphs.accuracy import accuracy, accuracy_table, nearly_zero
 from zoo.graphs.forecast import Forecaster
 from zoo.graphs.forecast_baselines import simple_forecasts
 from zoo.graphs.forecast_data import joined
+from zoo.graphs.forecast_insight import other_links
 from zoo.graphs.graph import build_graph
 from zoo.graphs.links import Links
 from zoo.graphs.planted import shuffled
@@ -173,6 +174,12 @@ def test_each_way_to_join_fits_the_same_model(how):
     assert len(joined(graph, how).supplier) == links[how]
 
 
+def test_links_of_other_agents_are_no_control_where_all_are_joined_with_all():
+    assert list(other_links(ring(7))) == ["links taken away", "links of other agents"]
+    assert list(other_links(joined(ring(7), "all"))) == ["links taken away"]
+    assert list(other_links(joined(ring(7), "none"))) == []
+
+
 @pytest.mark.parametrize("horizon", [1, 7])
 def test_a_window_is_enough_to_forecast_from_and_one_day_less_is_said(tmp_path, horizon):
     (tmp_path / "agents.csv").write_text("name\na\nb\n")
@@ -201,7 +208,7 @@ def test_own_series_are_read_or_refused(tmp_path):
         (tmp_path / "sales.csv").write_text(text)
         return read_own_series(tmp_path, ["sales"], ["sells"])
 
-    assert read("date,a,a\n2024-01-01,1,2\n2024-01-02,3,4\n").values[..., 0].tolist() == [[1, 2], [3, 4]]
+    assert read("date, a,b\n2024-01-01,1,2\n2024-01-02,3,4\n").values[..., 0].tolist() == [[1, 2], [3, 4]]
     for text, said in (
         ("date,a\n2024-01-01,1\n", "1 columns beside the date, for 2 agents"),
         ("date,a,b\n2024-01-01,1,2\n2024-01-03,3,4\n", "after 2024-01-01 comes 2024-01-03"),
@@ -210,8 +217,21 @@ def test_own_series_are_read_or_refused(tmp_path):
         ("date,a,b\n2024-01-01,1,x\n", "something else than numbers"),
         ("date,a,b\nsoon,1,2\n", "something else than dates"),
         ("date,b,a\n2024-01-01,1,2\n", "the columns of sales are not in the order of agents.csv"),
+        ("date,x,y\n2024-01-01,1,2\n", "headed x, y: expected the names, or the ids, of agents.csv"),
+        ("date,a,a\n2024-01-01,1,2\n", "headed a, a: expected the names"),
         ("date,a,b\n2024-01-01,1e300,2\n", "is 1e\\+300: expected a number from 0 to 1e\\+30"),
         ("date,a,b\n", "sales has no days"),
     ):
         with pytest.raises(InputError, match=said):
             read(text)
+
+
+def test_own_series_may_be_headed_by_names_that_repeat_or_by_ids(tmp_path):
+    (tmp_path / "agents.csv").write_text("id,name\n07,mill\n08,mill\n")
+    (tmp_path / "links.csv").write_text("supplier,buyer\n07,08\n")
+    for heading in ("mill,mill", "07,08"):
+        (tmp_path / "sales.csv").write_text(f"date,{heading}\n2024-01-01,1,2\n")
+        assert read_own_series(tmp_path, ["sales"], ["sells"]).values[..., 0].tolist() == [[1, 2]]
+    (tmp_path / "sales.csv").write_text("date,08,07\n2024-01-01,1,2\n")
+    with pytest.raises(InputError, match="not in the order of"):
+        read_own_series(tmp_path, ["sales"], ["sells"])

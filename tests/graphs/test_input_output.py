@@ -47,11 +47,26 @@ def test_taking_out_own_use_keeps_the_prices():
     a, b = z / output, net.transactions / net.output
     prices = np.linalg.solve(np.eye(5) - a.T, primary)
     np.testing.assert_allclose(np.linalg.solve(np.eye(5) - b.T, primary / (1 - np.diag(a))), prices)
+    standard = np.linalg.inv(np.eye(5) - a.T)
+    np.testing.assert_allclose(np.linalg.inv(np.eye(5) - b.T), standard * (1 - np.diag(a)))
 
 
 def test_a_sector_that_buys_too_much_is_refused():
     with pytest.raises(InputError, match=r"'a' buys for 3.00 times its output"):
         cost_shares(InputOutput(("a", "b"), np.array([[0.0, 1], [30, 0]]), np.array([10.0, 20])))
+
+
+@pytest.mark.parametrize(
+    ("transactions", "added", "said"),
+    [
+        (np.diag([1.0, 2]), {}, "no sector buys from another"),
+        (np.zeros((2, 2)), {"labour": np.ones(2)}, "no sector buys from another"),
+        (np.ones((2, 2)), {"materials": np.ones(2)}, "not a kind of value added"),
+    ],
+)
+def test_tables_without_trade_are_refused(transactions, added, said):
+    with pytest.raises(InputError, match=said):
+        cost_shares(InputOutput(("a", "b"), transactions, np.array([10.0, 20]), added))
 
 
 def test_own_tables_as_csv_and_xlsx(tmp_path):
@@ -71,6 +86,7 @@ def test_own_tables_as_csv_and_xlsx(tmp_path):
         (",a,b\na,1,2\nb,1,2\n", "then a row 'output'"),
         (",a,b\nb,1,2\na,1,2\noutput,9,9\n", "down the first column"),
         (",a,b\na,1,x\nb,1,2\noutput,9,9\n", "row 'a', column 'b' is no number"),
+        (",a,b\na,1,2\nb,1,2\noutput,9,9\nlabour,1,1\nlabour,2,2\n", "several rows are called labour"),
     ],
 )
 def test_tables_that_are_none(tmp_path, text, said):

@@ -7,8 +7,7 @@ import pytest
 
 from zoo.domain.errors import InputError
 from zoo.graphs.baselines import exact_within
-from zoo.graphs.graph import build_graph
-from zoo.graphs.leontief import by_hop, ceiling, hop_distance, total_requirements, within_hops
+from zoo.graphs.leontief import ceiling, hop_distance, total_requirements, within_hops
 from zoo.graphs.planted import plant_firms, plant_products, price_scenarios, relation_scenarios, shuffled
 
 CHAIN = np.array([[0, 0, 0], [0.5, 0, 0], [0.2, 0.4, 0]])  # b buys half from a; c .2 from a and .4 from b
@@ -27,7 +26,6 @@ def test_the_series_cut_off_by_hand():
 
 def test_distance_is_the_fewest_links_from_supplier_to_buyer():
     assert hop_distance(CHAIN).tolist() == [[0, np.inf, np.inf], [1, 0, np.inf], [1, 1, 0]]
-    assert by_hop(CHAIN, hop_distance(CHAIN))[1].tolist() == [0.5, 0.2, 0.4]
 
 
 def test_ceiling_by_hand():
@@ -84,8 +82,3 @@ def test_the_control_keeps_the_links_and_moves_the_agents():
     assert sorted(np.bincount(moved.buyer, minlength=30)) == sorted(np.bincount(graph.buyer, minlength=30))
     both = (moved.matrix() > 0) & (graph.matrix() > 0)
     assert both.sum() < 0.3 * len(graph.supplier)
-
-
-def test_turned_links_run_from_buyer_to_supplier():
-    graph = build_graph("ab", [0], [1], [0], [0.5], ["sells"])
-    assert graph.turned().matrix().tolist() == [[0, 0.5], [0, 0]]

@@ -85,6 +85,68 @@ def test_csv_networkx_and_pyg_give_the_same_graph(tmp_path):
         assert graph.names == expected.names and np.array_equal(graph.features, expected.features)
 
 
+def hetero_of(x: dict, **edge) -> object:
+    torch, pyg = pytest.importorskip("torch"), pytest.importorskip("torch_geometric.data")
+    data = pyg.HeteroData()
+    for kind, table in x.items():
+        data[kind].num_nodes = 1
+        if table is not None:
+            data[kind].x = torch.tensor(table)
+    for name, value in {"edge_index": [[0], [0]], **edge}.items():
+        if value is not None:
+            data["mill", "flour", "bakery"][name] = torch.tensor(value)
+    return data
+
+
+def test_edge_attr_is_the_weight_of_either_kind_of_pyg_graph():
+    torch, pyg = pytest.importorskip("torch"), pytest.importorskip("torch_geometric.data")
+    plain = pyg.Data(x=torch.ones(2, 1), edge_index=torch.tensor([[0], [1]]), edge_attr=torch.tensor([[0.25]]))
+    mixed = hetero_of({"mill": [[1.0]], "bakery": [[1.0]]}, edge_attr=[[0.25]])
+    for data in (plain, mixed):
+        assert from_pyg(data, ["shock"], ["flour"]).shares.tolist() == [[0.25]]
+
+
+@pytest.mark.parametrize(
+    ("x", "edge", "said"),
+    [
+        ({"mill": [[1.0]], "bakery": None}, {}, "x of 'bakery' is missing"),
+        ({"mill": [[1.0]], "bakery": [[1.0, 2.0]]}, {}, r"x of 'bakery' has the shape \(1, 2\)"),
+        ({"mill": [[1.0]], "bakery": [[1.0]]}, {"edge_attr": [[1.0, 2.0]]}, r"weights have the shape \(1, 2\)"),
+        ({"mill": [[1.0]], "bakery": [[1.0]]}, {"edge_index": None, "edge_attr": [[1.0]]}, "has no edge_index"),
+        (
+            {"mill": [[1.0]], "bakery": [[1.0]]},
+            {"edge_index": [[1], [0]]},
+            "mill flour bakery join more 'mill'",
+        ),
+    ],
+)
+def test_mixed_pyg_graphs_that_lack_something_are_refused(x, edge, said):
+    with pytest.raises(InputError, match=said):
+        from_pyg(hetero_of(x, **edge), ["shock"], ["flour"])
+
+
+def test_a_pyg_graph_without_edges_is_refused():
+    torch, pyg = pytest.importorskip("torch"), pytest.importorskip("torch_geometric.data")
+    with pytest.raises(InputError, match="has no edge_index"):
+        from_pyg(pyg.Data(x=torch.ones(2, 1)), ["shock"], ["flour"])
+    with pytest.raises(InputError, match="weights have the shape"):
+        edges = torch.tensor([[0, 0], [1, 2]])
+        from_pyg(pyg.Data(x=torch.ones(3, 1), edge_index=edges, edge_attr=torch.ones(2, 2)), ["shock"], ["flour"])
+
+
+def test_an_agent_may_be_called_na_and_numbers_may_be_left_out(tmp_path):
+    (tmp_path / "agents.csv").write_text("name,shock,response\nNA,1,\nnan,2,NA\n")
+    (tmp_path / "links.csv").write_text("supplier,buyer,relation\nNA,nan,null\n")
+    found = read_own(tmp_path, ["shock"], ["null"])
+    assert found.graph.names == ("NA", "nan") and np.isnan(found.response).all()
+    (tmp_path / "links.csv").write_text("supplier,buyer\nNA,\n")
+    with pytest.raises(InputError, match="name a buyer that is no agent"):
+        read_own(tmp_path, ["shock"], ["null"])
+    (tmp_path / "agents.csv").write_text("name,id,shock\na,,1\nb,2,1\n")
+    with pytest.raises(InputError, match="agent 1 has no id"):
+        read_own(tmp_path, ["shock"], ["null"])
+
+
 def test_an_undirected_graph_supplies_both_ways():
     net = nx.Graph([("a", "b", {"weight": 0.5})])
     assert from_networkx(net, [], ["sells"]).matrix().tolist() == [[0, 0.5], [0.5, 0]]

@@ -95,6 +95,14 @@ def all_see_all(graph: SupplyGraph, farthest: int = FARTHEST) -> SupplyGraph:
     return build_graph(graph.names, supplier, buyer, number, weight, names, graph.features, graph.feature_names)
 
 
+def direct(graph: SupplyGraph) -> SupplyGraph:
+    """The links themselves: those of one hop where all see all, all of them elsewhere."""
+    if not set(graph.relations) <= set(DISTANCES):
+        return graph
+    near = graph.shares[:, [name == DISTANCES[0] for name in graph.relations]].sum(1) > 0
+    return graph.without(np.flatnonzero(~near))
+
+
 def _either_way(graph: SupplyGraph) -> Float[np.ndarray, "n n"]:
     w = graph.matrix() > 0
     return (w | w.T).astype(float)

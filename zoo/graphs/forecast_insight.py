@@ -94,27 +94,36 @@ def _judged(model: Forecaster, data: pl.LightningDataModule) -> tuple[list[Table
     ours = medians(model, loader)
     table = accuracy_table({OURS: ours, **simple_forecasts(data.fit_days(), test)}, sales, past)
     rare = int(nearly_zero(past).sum())
-    without = series.graph.without(np.arange(len(series.graph.supplier)))
-    changed = {
-        "as trained": ours,
-        "links taken away": medians(model, loader, without),
-        "links of other agents": medians(model, loader, shuffled(series.graph, seed=1)),
-    }
+    changed = {"as trained": ours} | {name: medians(model, loader, g) for name, g in other_links(series.graph).items()}
     asked = pd.DataFrame([{"links": name, **accuracy(f, sales, past)} for name, f in changed.items()])
     best = table.iloc[1:].sort_values("MAE").iloc[0]
     mae = asked.set_index("links").MAE
     lines = [
         f"MAE {table.MAE[0]:.1f} units over {len(test)} days and {sales.shape[1]} series; the best simple forecast "
         f"({best.forecast}) has {best.MAE:.1f}.",
-        f"With its links taken away the trained model has {mae['links taken away']:.1f}, with those of other agents "
-        f"{mae['links of other agents']:.1f}.",
     ]
+    if len(mae) > 1:
+        lines.append(f"The trained model has {', '.join(f'{mae[k]:.1f} with {k}' for k in mae.index[1:])}.")
     say = f"Past days: the first {start}. {rare} of {sales.shape[1]} series sold on fewer than 20 % of them."
     tables = [
         Table("accuracy", "Forecasts", table, say),
         Table("links", "The trained model with other links", asked, "Nothing is trained again."),
     ]
-    return tables, lines, {"mase": float(table.MASE[0]), "mae_without_links": float(mae["links taken away"])}
+    without = mae.get("links taken away", mae["as trained"])
+    return tables, lines, {"mase": float(table.MASE[0]), "mae_without_links": float(without)}
+
+
+def other_links(graph: SupplyGraph) -> dict[str, SupplyGraph]:
+    """In place of its own, as far as they differ from these: all joined with all are so whoever stands where."""
+    found = {
+        "links taken away": graph.without(np.arange(len(graph.supplier))),
+        "links of other agents": shuffled(graph, seed=1),
+    }
+    return {name: other for name, other in found.items() if not _same_links(graph, other)}
+
+
+def _same_links(a: SupplyGraph, b: SupplyGraph) -> bool:
+    return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("supplier", "buyer", "shares"))
 
 
 @torch.no_grad()

@@ -47,10 +47,6 @@ class SupplyGraph:
         dense[self.buyer, self.supplier] = self.shares.sum(1) if relation is None else self.shares[:, relation]
         return dense
 
-    def turned(self) -> SupplyGraph:
-        """Every link the other way round: effects that run from buyers to suppliers."""
-        return replace(self, supplier=self.buyer, buyer=self.supplier)
-
     def without(self, links: Sequence[int] | np.ndarray) -> SupplyGraph:
         """The graph after the numbered links were cut; their shares are bought outside."""
         keep = np.ones(len(self.supplier), dtype=bool)

@@ -41,8 +41,10 @@ def cost_shares(table: InputOutput, source: str = "the table") -> SupplyGraph:
     """Left out: sectors without output, purchases below 1e-6 of cost (negative ones among them), and what sectors sell
     to themselves (`net_of_own_use`). Where a sector runs at a loss (a negative surplus) its shares are scaled to 1.
 
-    Raises InputError where a sector buys for more than 1.25 times its output.
+    Raises InputError where a sector buys for more than 1.25 times its output, or none buys from another.
     """
+    if MATERIALS in table.value_added:
+        raise InputError(f"{source}: {MATERIALS!r} are what sectors buy from each other, not a kind of value added")
     table = net_of_own_use(table)
     live = table.output > 0
     names = [name for name, kept in zip(table.names, live, strict=True) if kept]
@@ -56,6 +58,8 @@ def cost_shares(table: InputOutput, source: str = "the table") -> SupplyGraph:
         raise InputError(
             f"{source}: {names[worst]!r} buys for {total[worst]:.2f} times its output: rows must sell and columns buy"
         )
+    if not (parts[MATERIALS] > SMALLEST).any():
+        raise InputError(f"{source}: no sector buys from another")
     rows = []
     for number, part in enumerate(parts.values()):
         seller, buyer = np.nonzero(part > SMALLEST)
@@ -69,7 +73,8 @@ def cost_shares(table: InputOutput, source: str = "the table") -> SupplyGraph:
 def net_of_own_use(table: InputOutput) -> InputOutput:
     """An agent does not supply itself: a sector's sales to itself are taken out of both its purchases and its output.
 
-    The rest of a price's equation is as before: p = a p + rest  <=>  p = rest / (1 - a).
+    The rest of a price's equation is as before: p = a p + rest  <=>  p = rest / (1 - a). So total requirements are
+    (I - W)^-1 diag(1 - a_jj), a shock to sector j's cost net of own use, and not the standard (I - W)^-1.
     """
     own = np.diag(table.transactions)
     return replace(table, transactions=table.transactions - np.diag(own), output=table.output - own)
@@ -86,7 +91,7 @@ def with_relations(graph: SupplyGraph, relations: Sequence[str]) -> SupplyGraph:
 
 def read_table(path: Path) -> InputOutput:
     """A person's own table, CSV or xlsx: sector names down the first column and along the first row, and a row
-    `output`. Other rows below the square are kinds of value added. Raises InputError."""
+    `output`. Other rows below the square are kinds of value added, each there once. Raises InputError."""
     try:
         frame = pd.read_excel(path, index_col=0) if path.suffix == ".xlsx" else pd.read_csv(path, index_col=0)
     except (OSError, ValueError, ImportError) as error:
@@ -97,6 +102,8 @@ def read_table(path: Path) -> InputOutput:
         raise InputError(
             f"{path}: expected the {len(names)} sectors of the first row down the first column, then a row 'output'"
         )
+    if twice := sorted({r for r in rows if rows.count(r) > 1}):
+        raise InputError(f"{path}: several rows are called {', '.join(twice)}")
     values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     if len(bad := np.argwhere(~np.isfinite(values))):
         raise InputError(f"{path}: row {rows[bad[0][0]]!r}, column {names[bad[0][1]]!r} is no number")

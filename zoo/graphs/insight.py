@@ -20,8 +20,9 @@ from torch.utils.data import DataLoader
 
 from zoo.domain.insight import Figure, Insight, Table
 from zoo.graphs import pictures
+from zoo.graphs.encodings import direct
 from zoo.graphs.graph import SupplyGraph
-from zoo.graphs.influence import Influence, Path, alone, influence, strongest_paths
+from zoo.graphs.influence import MOST_COPIES, Influence, Path, alone, influence, strongest_paths
 from zoo.graphs.leontief import hop_distance, total_requirements, within_hops
 from zoo.graphs.page import render_page
 from zoo.graphs.planted import Scenarios
@@ -53,7 +54,7 @@ def explain(model: PropagationModel, data: pl.LightningDataModule | DataLoader) 
     graph, hops = first.graph, len(model.backbone.blocks)
     target = int(np.abs(seen.effect).sum(1).argmax())
     heads, changed = _heads(model, examples, found), deletion(model, first)
-    disrupted = _disruption(model, first, seen)
+    disrupted, shocked = _disruption(model, first, seen)
     lines, scores = _told(examples, found, heads, _confirmed(graph, seen, changed))
     paths = strongest_paths(seen, graph, target, PATHS)
     tables = (
@@ -64,7 +65,9 @@ def explain(model: PropagationModel, data: pl.LightningDataModule | DataLoader) 
             SUPPLIERS_SAY,
         ),
         Table("paths", f"Paths to {graph.names[target]}", _paths(model, graph, paths), PATHS_SAY),
-        Table("disruption", "A shock of 1 to the agent that matters most, by hop", per_hop(disrupted), DISRUPTION_SAYS),
+        Table(
+            "disruption", f"A shock of 1 to {shocked}, which matters most, by hop", per_hop(disrupted), DISRUPTION_SAYS
+        ),
         Table("heads", "What each head listens to", _head_table(heads, graph.relations, found), HEADS_SAY),
     )
     files = {
@@ -104,9 +107,13 @@ SUPPLIERS_SAY = (
     "agent's features are set to zero."
 )
 PATHS_SAY = (
-    "Attention along the path; effect of a shock of 1 at its end when all other links are cut; shares multiplied."
+    "Attention along the path; effect of a shock of 1 at its end when all other links are cut, to the feature named, "
+    "which then acts most; shares multiplied."
 )
-DISRUPTION_SAYS = "Sums of absolute changes. The exact answer, where it is known, goes on beyond the model's hops."
+DISRUPTION_SAYS = (
+    "Sums of absolute changes, of agents to which links lead. The exact answer, where it is known, goes on beyond the "
+    "model's hops."
+)
 HEADS_SAY = "Share of each head's attention between agents, by relation; and of attention x gradient, by head."
 GRAPH_SAYS = "Supply runs along the arrows, wider where attention is stronger; darker agents have more effect."
 
@@ -125,21 +132,25 @@ def agree(found: Influence, scenarios: Scenarios) -> Agreement:
 
 
 def _confirmed(graph: SupplyGraph, found: Influence, changed: Float[np.ndarray, "n n"]) -> float:
-    """Spearman correlation, over all pairs within reach, of attention along paths with what deletion changes."""
-    distance = hop_distance(graph.matrix())
+    """Spearman correlation, over all pairs that links join within the model's hops, of attention along paths with what
+    deletion changes."""
+    distance = hop_distance(direct(graph).matrix())
     near = (distance >= 1) & (distance <= len(found.weights))
     return float(spearmanr(found.attention[near], changed[near]).statistic) if near.sum() > 2 else float("nan")
 
 
 def deletion(model: PropagationModel, scenarios: Scenarios, most: int = 8) -> Float[np.ndarray, "n n"]:
     """[i, j]: mean |change of i's response| when j's features are zero, over the first scenarios."""
-    n, changed = len(scenarios.graph), []
-    for features in scenarios.shocks[:most]:
-        without = np.repeat(features[None], n + 1, 0)
-        without[np.arange(n), np.arange(n)] = 0  # copy j lacks agent j, the last copy lacks nobody
-        response = respond(model, scenarios.graph, without)
-        changed.append(np.abs(response[:-1] - response[-1]).T)
-    return np.mean(changed, 0)
+    n, shocks = len(scenarios.graph), scenarios.shocks[:most]
+    changed = np.zeros((n, n))
+    for features in shocks:
+        whole = respond(model, scenarios.graph, features)
+        for start in range(0, n, MOST_COPIES):
+            lacking = np.arange(start, min(start + MOST_COPIES, n))  # one agent in each copy
+            without = np.repeat(features[None], len(lacking), 0)
+            without[np.arange(len(lacking)), lacking] = 0
+            changed[:, lacking] += np.abs(respond(model, scenarios.graph, without) - whole).T / len(shocks)
+    return changed
 
 
 def _heads(model: PropagationModel, examples: Sequence[Scenarios], found: Sequence[Influence]) -> np.ndarray:
@@ -162,10 +173,11 @@ def _head_table(mass: np.ndarray, relations: tuple[str, ...], found: Sequence[In
 
 def _suppliers(scenarios: Scenarios, found: Influence, target: int, changed: np.ndarray) -> pd.DataFrame:
     graph = scenarios.graph
-    distance = hop_distance(graph.matrix())[target]
-    order = [j for j in np.argsort(-found.attention[target]) if j != target and np.isfinite(distance[j])][:SUPPLIERS]
+    seen = np.isfinite(hop_distance(graph.matrix())[target])
+    order = [j for j in np.argsort(-found.attention[target]) if j != target and seen[j]][:SUPPLIERS]
+    hops = hop_distance(direct(graph).matrix())[target, order]
     table = pd.DataFrame({"supplier": [graph.names[j] for j in order], "number": np.array(order, dtype=int) + 1})
-    table["hops"] = distance[order].astype(int)
+    table["hops"] = pd.array([pd.NA if np.isinf(h) else int(h) for h in hops], dtype="Int64")
     table["attention"] = found.attention[target, order]
     table["gradient"] = found.effect[target, order]
     table["taken away"] = changed[target, order]
@@ -176,21 +188,27 @@ def _suppliers(scenarios: Scenarios, found: Influence, target: int, changed: np.
 
 def _paths(model: PropagationModel, graph: SupplyGraph, paths: Sequence[Path]) -> pd.DataFrame:
     kinds = np.array(graph.relations)[graph.shares.argmax(1)] if len(graph.supplier) else np.array([])
+    effects = [alone(model, graph, p) for p in paths]
+    strongest = [int(np.abs(effect).argmax()) for effect in effects]
     return pd.DataFrame(
         {
             "path": [" <- ".join(graph.names[a] for a in p.agents) for p in paths],
             "relations": [", ".join(kinds[list(p.links)]) for p in paths],
             "attention": [p.score for p in paths],
-            "effect alone": [float(alone(model, graph, p)[0]) for p in paths],
+            "effect alone": [float(effect[k]) for effect, k in zip(effects, strongest, strict=True)],
+            "feature": [model.features[k] for k in strongest],
             "shares multiplied": [float(graph.shares.sum(1)[list(p.links)].prod()) for p in paths],
         }
     )
 
 
-def _disruption(model: PropagationModel, scenarios: Scenarios, found: Influence) -> pd.DataFrame:
-    """Of the agent with the largest effects."""
-    agent = int(np.abs(found.gradient[..., 0]).sum(0).argmax())
-    return what_if(model, scenarios.graph, scenarios.shocks[0], Disruption(agent, shock=1.0), scenarios.law)
+def _disruption(model: PropagationModel, scenarios: Scenarios, found: Influence) -> tuple[pd.DataFrame, str]:
+    """Of the agent and the feature with the largest effects, and which they are."""
+    strength = np.abs(found.gradient).sum(0)
+    agent, feature = (int(k) for k in np.unravel_index(strength.argmax(), strength.shape))
+    disruption = Disruption(agent, shock=1.0, feature=feature)
+    table = what_if(model, scenarios.graph, scenarios.shocks[0], disruption, scenarios.law)
+    return table, f"{model.features[feature]!r} of {scenarios.graph.names[agent]}"
 
 
 def _figures(scenarios: Scenarios, found: Influence, target: int, heads: np.ndarray, hops: int) -> tuple[Figure, ...]:

@@ -11,7 +11,7 @@ Axes: n agents, S scenarios, L hops.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from scipy.sparse.csgraph import shortest_path
 
 from zoo.domain.errors import InputError
@@ -56,9 +56,3 @@ def ceiling(graphs_w: list[Float[np.ndarray, "n n"]], hops: int) -> float:
         beyond += effect[(distance > hops) & np.isfinite(distance)].sum()
         everything += effect[(distance > 0) & np.isfinite(distance)].sum()
     return float(1 - beyond / everything)
-
-
-def by_hop(effect: Float[np.ndarray, "n n"], distance: Float[np.ndarray, "n n"]) -> dict[int, Float[np.ndarray, " m"]]:
-    """Entries of `effect` for each distance that occurs, the finite ones."""
-    there: Int[np.ndarray, " k"] = np.unique(distance[np.isfinite(distance)]).astype(int)
-    return {int(k): effect[distance == k] for k in there}

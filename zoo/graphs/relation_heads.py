@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from zoo.attention import EdgeBias, Edges
@@ -79,8 +79,3 @@ def mass_by_relation(
 def purity(mass: Float[Tensor, "H R"]) -> Float[Tensor, " H"]:
     """Share of each head's attention between agents that goes along its strongest relation."""
     return mass.max(1).values / mass.sum(1).clamp_min(1e-12)
-
-
-def used(links: Links) -> Bool[Tensor, " R"]:
-    """Which relations some link has."""
-    return (links.shares > 0).any(0)

@@ -1,6 +1,7 @@
 """Daily signals of agents, and a graph between them: SupplyGraph's products, or a person's own folder.
 
-Columns are matched to agents by position, never by name: two products of SupplyGraph have one name and two series.
+Columns are matched to agents by position: two products of SupplyGraph have one name and two series. A person's own must
+be headed by the agents' names or ids, in their order.
 
 Axes: T days, n agents, C signals (the first is the one to be forecast).
 """
@@ -17,7 +18,7 @@ from jaxtyping import Float
 
 from zoo.domain.errors import InputError
 from zoo.graphs.graph import SupplyGraph, build_graph
-from zoo.graphs.sources import read_own
+from zoo.graphs.sources import read_own, read_table
 
 SIGNALS = ("Sales Order", "Production ", "Factory Issue", "Delivery To distributor")  # file stems, blanks included
 RELATIONS = ("Plant", "Product Group", "Product Sub-Group", "Storage Location")
@@ -57,15 +58,29 @@ def read_supplygraph(folder: Path) -> DailySeries:
 
 def read_own_series(folder: Path, signals: Sequence[str], relations: Sequence[str]) -> DailySeries:
     """agents.csv and links.csv (`zoo.graphs.sources`), and for each signal `<signal>.csv`: a date, then one column for
-    each agent in the order of agents.csv. Raises InputError."""
+    each agent in the order of agents.csv, headed by its name or id. Raises InputError."""
     graph = read_own(folder, (), relations).graph
+    agents = read_table(folder / "agents.csv")
+    headings = [[str(x).strip() for x in agents[column]] for column in ("name", "id") if column in agents]
     tables = []
     for signal in signals:
         try:
             tables.append(pd.read_csv(folder / f"{signal}.csv"))
+            top = pd.read_csv(folder / f"{signal}.csv", header=None, nrows=1, dtype=str, keep_default_na=False)
         except (OSError, ValueError) as error:
             raise InputError(f"{folder / signal}.csv cannot be read: {' '.join(str(error).split())}") from error
+        _check_headings([str(x).strip() for x in top.iloc[0, 1:]], headings, f"{folder}: the columns of {signal}")
     return _joined(graph, tables, signals, str(folder))
+
+
+def _check_headings(found: list[str], expected: list[list[str]], whose: str) -> None:
+    """Of as many columns as there are agents; a wrong number of them is said elsewhere."""
+    if len(found) != len(expected[0]) or found in expected:
+        return
+    if sorted(found) in [sorted(names) for names in expected]:
+        raise InputError(f"{whose} are not in the order of agents.csv")
+    strange = [name for name in found if not any(name in names for names in expected)] or found
+    raise InputError(f"{whose} are headed {', '.join(strange[:3])}: expected the names, or the ids, of agents.csv")
 
 
 def _joined(graph: SupplyGraph, tables: Sequence[pd.DataFrame], signals: Sequence[str], source: str) -> DailySeries:
@@ -77,9 +92,6 @@ def _joined(graph: SupplyGraph, tables: Sequence[pd.DataFrame], signals: Sequenc
             )
         if table.empty:
             raise InputError(f"{source}: {signal} has no days")
-        named = [str(column) for column in table.columns[1:]]
-        if named != list(graph.names) and sorted(named) == sorted(graph.names):
-            raise InputError(f"{source}: the columns of {signal} are not in the order of agents.csv")
         try:
             dates.append(pd.DatetimeIndex(pd.to_datetime(table.iloc[:, 0])))
         except (ValueError, TypeError) as error:

@@ -25,6 +25,7 @@ from zoo.graphs.planted import Scenarios
 
 DIRECTIONS = ("forward", "backward", "both")
 NAMED = 3  # mistakes of one kind that are shown
+TEXT = ("id", "name", "supplier", "buyer", "relation", "direction")  # an agent may be called NA
 
 
 def input_loader(path: Path, features: Sequence[str], relations: Sequence[str], labelled: bool = False) -> DataLoader:
@@ -45,7 +46,7 @@ def read_own(path: Path, features: Sequence[str], relations: Sequence[str], labe
         response = _numbers(pd.Series([has.get("response") for _, has in found.nodes(data=True)]), path)
     else:
         folder = path if path.is_dir() else path.parent
-        agents, links = _table(folder / "agents.csv"), _table(folder / "links.csv")
+        agents, links = read_table(folder / "agents.csv"), read_table(folder / "links.csv")
         graph = from_tables(agents, links, features, relations, str(folder))
         response = _numbers(agents["response"], folder) if "response" in agents else np.full(len(graph), np.nan)
     if labelled and (known := int(np.isfinite(response).sum())) < 2:  # R2 needs two
@@ -63,8 +64,10 @@ def from_tables(
             raise InputError(f"{source}: {name} lack the column {', '.join(lacking)}; there are {_few(table.columns)}")
     if agents.empty:
         raise InputError(f"{source}: there are no agents")
-    if agents["name"].isna().any():
-        raise InputError(f"{source}: agent {int(np.flatnonzero(agents['name'].isna())[0]) + 1} has no name")
+    for column in ("name", "id"):
+        if column in agents and agents[column].isna().any():
+            first = int(np.flatnonzero(agents[column].isna())[0]) + 1
+            raise InputError(f"{source}: agent {first} has no {column}")
     for column in features:
         if not pd.api.types.is_numeric_dtype(agents[column]):
             raise InputError(f"{source}: the agents' column {column} holds something else than numbers")
@@ -73,7 +76,7 @@ def from_tables(
         hint = "give each a different id" if "id" in agents else "add a column `id` and use it in links"
         raise InputError(f"{source}: {_few(ids[ids.duplicated()])} stands for several agents: {hint}")
     place = {str(key): i for i, key in enumerate(ids)}
-    ends = {end: links[end].astype(str).map(place) for end in ("supplier", "buyer")}
+    ends = {end: links[end].astype(str).where(links[end].notna()).map(place) for end in ("supplier", "buyer")}
     for end, found in ends.items():
         if found.isna().any():
             raise InputError(f"{source}: links name a {end} that is no agent: {_few(links[end][found.isna()])}")
@@ -107,18 +110,18 @@ def from_networkx(
 
 def from_pyg(data, features: Sequence[str], relations: Sequence[str], names: Sequence[str] | None = None):
     """PyTorch Geometric: `Data` (x, edge_index, edge_weight or edge_attr, edge_type) or `HeteroData` (node types one
-    after the other; each edge type's middle name is a relation). Row 0 of edge_index supplies row 1."""
+    after the other; each edge type's middle name is a relation). Row 0 of edge_index supplies row 1. Raises
+    InputError."""
     if hasattr(data, "edge_types"):
         return _from_hetero(data, features, relations, names)
-    weight = next((w for w in (data.get("edge_weight"), data.get("edge_attr")) if w is not None), None)
+    pairs, weight = _pyg_links(data, "")
     kind = data.get("edge_type")
-    count = data.edge_index.shape[1]
     return as_shares(
         build_graph(
             names or [str(i) for i in range(data.num_nodes)],
-            *data.edge_index.cpu().numpy(),
-            np.zeros(count) if kind is None else kind.cpu().numpy(),
-            np.ones(count) if weight is None else weight.cpu().numpy().reshape(-1),
+            *pairs,
+            np.zeros(len(weight)) if kind is None else kind.cpu().numpy(),
+            weight,
             relations,
             None if data.x is None else data.x.cpu().numpy(),
             features,
@@ -128,30 +131,61 @@ def from_pyg(data, features: Sequence[str], relations: Sequence[str], names: Seq
 
 
 def _from_hetero(data, features: Sequence[str], relations: Sequence[str], names: Sequence[str] | None) -> SupplyGraph:
+    tables = [data[kind].get("x") for kind in data.node_types] if features else []
+    for kind, x in zip(data.node_types, tables, strict=False):
+        if x is None or x.ndim != 2 or x.shape[1] != len(features):
+            found = "is missing" if x is None else f"has the shape {tuple(x.shape)}"
+            raise InputError(f"the PyG graph: x of {kind!r} {found}; expected a column for each of {_few(features)}")
     first, total = {}, 0
     for kind in data.node_types:
+        if data[kind].num_nodes is None:
+            raise InputError(f"the PyG graph: nobody says how many {kind!r} there are: give it x or num_nodes")
         first[kind], total = total, total + data[kind].num_nodes
     rows: list[tuple[int, int, int, float]] = []
     for key in data.edge_types:
         origin, relation, target = key
         if relation not in relations:
             raise InputError(f"the PyG graph has the relation {relation!r}, and the model knows {_few(relations)}")
-        weight = data[key].get("edge_weight")
-        pairs = data[key].edge_index.T.tolist()
-        weights = [1.0] * len(pairs) if weight is None else weight.reshape(-1).tolist()
+        (suppliers, buyers), weights = _pyg_links(data[key], f" of {' '.join(key)}")
+        for kind, ends in ((origin, suppliers), (target, buyers)):
+            if len(ends) and not 0 <= ends.min() <= ends.max() < data[kind].num_nodes:
+                there = data[kind].num_nodes
+                raise InputError(f"the PyG graph: {' '.join(key)} join more {kind!r} than the {there} there are")
         number = list(relations).index(relation)
-        rows += [(a + first[origin], b + first[target], number, w) for (a, b), w in zip(pairs, weights, strict=True)]
-    x = np.concatenate([data[kind].x.cpu().numpy() for kind in data.node_types]) if features else None
+        rows += [
+            (a + first[origin], b + first[target], number, w)
+            for a, b, w in zip(suppliers.tolist(), buyers.tolist(), weights.tolist(), strict=True)
+        ]
+    x = np.concatenate([table.cpu().numpy() for table in tables]) if tables else None
     own = [f"{kind} {i}" for kind in data.node_types for i in range(data[kind].num_nodes)]
     columns = zip(*rows, strict=True) if rows else ([], [], [], [])
     return as_shares(build_graph(names or own, *columns, relations, x, features, "the PyG graph"))
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _pyg_links(store, whose: str) -> tuple[np.ndarray, np.ndarray]:
+    """Suppliers and buyers, and their weights: 1 where none are given."""
+    pairs = store.get("edge_index")
+    if pairs is None:
+        raise InputError(f"the PyG graph{whose} has no edge_index")
+    weight = next((w for w in (store.get("edge_weight"), store.get("edge_attr")) if w is not None), None)
+    if weight is None:
+        return pairs.cpu().numpy(), np.ones(pairs.shape[1])
+    if weight.numel() != pairs.shape[1]:
+        raise InputError(
+            f"the PyG graph{whose}: weights have the shape {tuple(weight.shape)}; expected one for each of the "
+            f"{pairs.shape[1]} edges"
+        )
+    return pairs.cpu().numpy(), weight.cpu().numpy().reshape(-1)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Words as they stand there; numbers that are left out, or NA, are NaN."""
     try:
-        return pd.read_csv(path, dtype={"id": str, "name": str, "supplier": str, "buyer": str}, skipinitialspace=True)
+        table = pd.read_csv(path, skipinitialspace=True)
+        text = pd.read_csv(path, skipinitialspace=True, dtype=str, keep_default_na=False, na_values=[""])
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table: {' '.join(str(error).split())}") from error
+    return table.assign(**{column: text[column] for column in TEXT if column in table})
 
 
 def _relation_numbers(links: pd.DataFrame, relations: Sequence[str], source: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from zoo.domain.errors import InputError
 from zoo.graphs.baselines import exact_within
 from zoo.graphs.batch import Batch
+from zoo.graphs.encodings import direct
 from zoo.graphs.graph import SupplyGraph
 from zoo.graphs.leontief import hop_distance
 from zoo.graphs.links import Links
@@ -39,7 +40,7 @@ class Disruption:
     shock: float | None = None
     feature: int = 0
 
-    def check(self, graph: SupplyGraph) -> None:
+    def check(self, graph: SupplyGraph, num_features: int) -> None:
         """Raises InputError."""
         if (self.agent is None) == (self.relation is None):
             raise InputError("a disruption is of one agent or of one relation: give exactly one of them")
@@ -49,6 +50,12 @@ class Disruption:
             raise InputError(f"there is no relation {self.relation!r}: there are {', '.join(graph.relations)}")
         if self.relation is not None and self.shock is not None:
             raise InputError(f"the relation {self.relation!r} can be removed but not shocked: give an agent")
+        if self.relation is not None and not (graph.shares[:, graph.relations.index(self.relation)] > 0).any():
+            raise InputError(f"no link has the relation {self.relation!r}: removing it changes nothing")
+        if self.shock is not None and not np.isfinite(self.shock):
+            raise InputError(f"shock={self.shock}: expected a number")
+        if self.shock is not None and not 0 <= self.feature < num_features:
+            raise InputError(f"there is no feature {self.feature}: they are numbered 0 to {num_features - 1}")
 
 
 @torch.no_grad()
@@ -60,8 +67,9 @@ def what_if(
     law: Law | None = None,
 ) -> pd.DataFrame:
     """One row for each agent: hops from the disruption, response before, after, and the difference; where the law is
-    known, the exact difference beside it. Agents that it cannot reach have no number of hops."""
-    disruption.check(graph)
+    known, the exact difference beside it. Hops go along the links, also where all see all. Agents to which none lead
+    have no number of hops."""
+    disruption.check(graph, np.shape(features)[-1])
     after_graph, after = graph, np.array(features, dtype=np.float32)
     if disruption.shock is not None:
         after[disruption.agent, disruption.feature] += disruption.shock
@@ -72,7 +80,7 @@ def what_if(
         kept[:, graph.relations.index(disruption.relation)] = 0
         after_graph = replace(graph, shares=kept).without(np.flatnonzero(kept.sum(1) == 0))
     before, now = (respond(model, g, x) for g, x in ((graph, features), (after_graph, after)))
-    distance = hop_distance(graph.matrix())
+    distance = hop_distance(direct(graph).matrix())
     if disruption.agent is not None:
         hops = distance[:, disruption.agent]
     else:
@@ -100,10 +108,11 @@ def per_hop(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@torch.no_grad()
 def respond(model: PropagationModel, graph: SupplyGraph, features: Float[np.ndarray, "*S n F"]) -> np.ndarray:
     """The response of each agent, in one scenario or in several."""
     x = torch.tensor(np.asarray(features), dtype=torch.float32, device=model.device)
     several = x if x.ndim == 3 else x[None]
     links = Links.of([graph]).to(model.device)
-    out = model(Batch(several, torch.full_like(several[..., 0], torch.nan), links, (graph,))).detach().cpu().numpy()
+    out = model(Batch(several, torch.full_like(several[..., 0], torch.nan), links, (graph,))).cpu().numpy()
     return out if x.ndim == 3 else out[0]
