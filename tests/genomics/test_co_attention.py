@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from zoo.attention import FullMap, Rotary, UniformBackbone, observe
+from zoo.attention.gates import gated
 from zoo.attention.observe import attentions
 from zoo.domain.optim import AdamW
 from zoo.genomics.attribution import FADED
@@ -17,7 +18,6 @@ from zoo.genomics.kmer_blocks import KmerBlocks
 from zoo.genomics.model import PromoterDetector
 from zoo.genomics.motifs import Sites
 from zoo.genomics.sequences import from_strings
-from zoo.heads.gates import gated
 
 #        0         1         2
 #        012345678901234567890123456

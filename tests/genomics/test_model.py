@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from zoo.attention import Rotary, UniformBackbone
+from zoo.attention.gates import gated
 from zoo.attention.observe import attentions
 from zoo.domain.errors import InputError
 from zoo.domain.optim import AdamW
@@ -18,7 +19,6 @@ from zoo.genomics.inputs import input_loader
 from zoo.genomics.model import PromoterDetector
 from zoo.genomics.sequences import from_strings
 from zoo.genomics.sequences import reverse_complement as reference_reverse_complement
-from zoo.heads.gates import gated
 
 
 def detector(strands="given", embedding=None, **changes) -> PromoterDetector:

@@ -22,8 +22,8 @@ from zoo.attention import (
     UniformBackbone,
     observe,
 )
+from zoo.attention.gates import attentions, gated
 from zoo.heads.diversity import DiverseHeads, output_agreement, subspace_overlap
-from zoo.heads.gates import attentions, gated
 from zoo.heads.importance import ablation, gate_importance
 from zoo.heads.profile import Profile
 from zoo.heads.prune import pruned

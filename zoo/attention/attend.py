@@ -28,7 +28,7 @@ class Attend(nn.Module):
     """The attention itself, without projections. Every attention of the zoo runs through one of these.
 
     `zoo.attention.observe` finds them in a model and sets `watcher` for a while. A row whose keys are all masked
-    gives zeros, with finite gradients. `gate`: what each head's output is multiplied by (see `zoo.heads.gates`).
+    gives zeros, with finite gradients. `gate`: what each head's output is multiplied by (see `zoo.attention.gates`).
     """
 
     def __init__(self) -> None:

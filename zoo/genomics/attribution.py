@@ -21,10 +21,10 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from zoo.attention import Received, ReceivedGradient, observe
+from zoo.attention.gates import gated
 from zoo.attention.observe import attentions
 from zoo.genomics.batch import reverse_complement
 from zoo.genomics.embed import PAD
-from zoo.heads.gates import gated
 
 FADED = (0.5, 1.0)  # of all attention; more shares gain nothing, smaller ones miss what two sites say together
 

@@ -15,12 +15,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from zoo.attention import Between, BetweenGradient, observe
+from zoo.attention.gates import gated
 from zoo.attention.observe import attentions
 from zoo.genomics.attribution import FADED
 from zoo.genomics.batch import reverse_complement
 from zoo.genomics.embed import PAD
 from zoo.genomics.motifs import Sites
-from zoo.heads.gates import gated
 
 if TYPE_CHECKING:
     from zoo.genomics.model import PromoterDetector

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from zoo.attention import GateGradient
-from zoo.heads.gates import gated
+from zoo.attention.gates import gated
 
 
 def gate_importance(gates: Sequence[GateGradient], batch_sizes: Sequence[int]) -> dict[tuple[str, int], float]:
