@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +72,8 @@ def test_the_word_of_the_negatives_is_found_and_that_of_the_positives_is_not(tra
     found = speaks_against(model, of_class(data, 0), of_class(data, 1), test, references, asked=True)
     confirmed = [r for r in found if r.confirmed]
     assert confirmed and all("Ets" in r.best.family for r in confirmed)
+    as_common = replace(confirmed[0].enriched, qvalue=0.5)
+    assert not replace(confirmed[0], enriched=as_common).confirmed  # a partner of the positives, alone
     assert "speak" in (said := against_headline(found)) and "% of negatives" in said
     table = against_table(found, references)
     assert table["in negatives"][0] > 0.7 > 0.2 > table["in positives"][0] and table["logit rise"][0] > 0.5

@@ -1,8 +1,9 @@
 """What speaks against the class: the search for motifs once more, in the negatives and with the logit turned round.
 
 The same tests decide, on sequences that took no part: sites must be more frequent in negatives than in their
-dinucleotide shuffles, and the logit must rise when a site is destroyed. Negatives that were made by shuffling hold
-nothing to find.
+dinucleotide shuffles, and the logit must rise when a site is destroyed. They must be more frequent than in positives,
+too: one of two partners alone may lower the logit, and speaks for the class none the less. Negatives that were made by
+shuffling hold nothing to find.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ MOST = 1500  # negatives in which motifs are looked for
 TITLE = "What speaks against the class"
 CAPTION = (
     "The same search and the same tests with the classes exchanged, of all heads together: sites are more frequent in "
-    "negatives than in their dinucleotide shuffles, and the logit rises when one is destroyed. Negatives made by "
-    "shuffling hold nothing to find."
+    "negatives than in their dinucleotide shuffles and than in positives (enrichment q), and the logit rises when one "
+    "is destroyed. Negatives made by shuffling hold nothing to find."
 )
 RENAMED = {
     "in positives": "in negatives",
@@ -94,7 +95,15 @@ def speaks_against(
     matches = match(motifs, references, top=MATCHES)
     results = [
         Confirmed(
-            m, f.sources, len(f.discovery.sites), p, e, k, tuple(x for x in matches if x.motif == m.name), asked=asked
+            m,
+            f.sources,
+            len(f.discovery.sites),
+            p,
+            e,
+            k,
+            tuple(x for x in matches if x.motif == m.name),
+            asked=asked,
+            must_tell=True,
         )
         for m, f, p, e, k in zip(motifs, found, present, enriched, needed, strict=True)
     ]

@@ -43,13 +43,15 @@ class Confirmed:
     matches: tuple[Match, ...]
     paired: bool = False  # it cooperates with another motif, or keeps a spacing to it (`zoo.genomics.cooperation`)
     asked: bool = True  # the model tells the classes apart, so that what it needs says something of them
+    must_tell: bool = False  # to be needed is not enough: it must be commoner than in the other class, too
 
     @property
     def confirmed(self) -> bool:
         """More frequent in the positives of the test sequences than composition explains, and needed by a model that
         tells the classes apart, or one of a pair that acts. What no head showed and the model needs alone must tell the
         classes apart, too: a site that merely resembles one that matters is needed a little."""
-        needed = self.knockout.confirms and (NO_HEAD not in self.sources or self.enriched.qvalue < 0.05)
+        tells = self.enriched.qvalue < 0.05 or not (self.must_tell or NO_HEAD in self.sources)
+        needed = self.knockout.confirms and tells
         return self.asked and self.present.qvalue < 0.05 and (needed or self.paired)
 
     @property
