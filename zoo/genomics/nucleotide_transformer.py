@@ -10,48 +10,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
-from zoo.attention.esm import STAYS, EsmShape, backbone_rules, left_out, named_weights
-from zoo.attention.masked_lm import MASKED_IN_TRAINING
+from zoo.attention.esm_trunk import fill_trunk, require_shape
 from zoo.attention.pretrained import Checkpoint, WeightsError
-from zoo.attention.renaming import Rule, fill
 from zoo.domain.start import StartFrom
 from zoo.genomics.kmer_blocks import KmerBlocks, words
 from zoo.genomics.model import PromoterDetector
-
-HEAD = ("lm_head.*",)  # of the masked language model; the detector has its own
 
 
 class StartFromNucleotideTransformer(StartFrom):
     """Gives a detector with `KmerBlocks` its k-mer table and backbone; pooling and head stay new."""
 
     def load(self, module: PromoterDetector, checkpoint: Checkpoint) -> None:
-        shape = EsmShape.of(checkpoint)
         if not isinstance(module.embedding, KmerBlocks):
             raise WeightsError(
                 f"{checkpoint.source} reads k-mers side by side and the model has a "
                 f"{type(module.embedding).__name__}: give model=nucleotide_transformer"
             )
-        if misfits := shape.misfits(module.backbone):
-            wanted = " ".join(f"backbone.{misfit}" for misfit in misfits)
-            raise WeightsError(f"{checkpoint.source} has another shape than the model: give {wanted}")
+        require_shape(module.backbone, checkpoint, "backbone")
         rows = vocabulary_rows(checkpoint.folder / "vocab.txt", module.embedding.k)
-        # Without mask tokens, token dropout is a constant, which the table can carry.
-        scale = 1 - MASKED_IN_TRAINING if shape.token_dropout else 1.0
-
-        def in_our_order(table: Float[Tensor, "V D"]) -> Float[Tensor, "words D"]:
-            if int(rows.max()) >= len(table):
-                raise WeightsError(f"{checkpoint.source}: vocab.txt has more words than the weights have rows")
-            return table[rows] * scale
-
-        rules = [
-            Rule("embedding.table.weight", "embeddings.word_embeddings.weight", made=in_our_order),
-            *backbone_rules(shape, ours="backbone."),
-        ]
         parts = nn.ModuleDict({"embedding": module.embedding, "backbone": module.backbone})
-        fill(parts, named_weights(checkpoint), rules, (*left_out(shape), *HEAD), STAYS, checkpoint.source)
+        fill_trunk(parts, checkpoint, rows, table="embedding.table", backbone="backbone")
 
 
 def vocabulary_rows(file: Path, k: int) -> Int[Tensor, " words"]:

@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from zoo.attention.esm import STAYS, EsmShape, backbone_rules, left_out, named_weights
-from zoo.attention.masked_lm import MASKED_IN_TRAINING
+from zoo.attention.esm_trunk import fill_trunk, require_shape
 from zoo.attention.pretrained import Checkpoint, WeightsError
-from zoo.attention.renaming import Rule, fill
 from zoo.domain.start import StartFrom
 from zoo.proteins.alphabet import LETTERS, RESIDUES
 from zoo.proteins.esm import CLASS, END, EsmAlphabet
@@ -44,27 +41,15 @@ class StartFromEsm(StartFrom):
             yield module.backbone.residues
 
     def load(self, module: SequencePredictor, checkpoint: Checkpoint) -> None:
-        shape, residues = EsmShape.of(checkpoint), module.backbone.residues
+        residues = module.backbone.residues
         if not isinstance(residues, EsmResidues):
             raise WeightsError(
                 f"{checkpoint.source} puts a class and an end token around a sequence and the model is a "
                 f"{type(residues).__name__}: give backbone=sequence_map_esm2"
             )
-        if misfits := shape.misfits(residues.encoder):
-            wanted = " ".join(f"backbone.residues.encoder.{misfit}" for misfit in misfits)
-            raise WeightsError(f"{checkpoint.source} has another shape than the model: give {wanted}")
+        require_shape(residues.encoder, checkpoint, "backbone.residues.encoder")
         tokens = EsmAlphabet.of(checkpoint).tokens
         if lost := [token for token in ORDER if token not in tokens]:
             raise WeightsError(f"{checkpoint.source} is no language model of proteins: it lacks {', '.join(lost[:4])}")
         rows = torch.tensor([tokens.index(token) for token in ORDER])
-        # Without mask tokens, token dropout is a constant, which the table can carry.
-        scale = 1 - MASKED_IN_TRAINING if shape.token_dropout else 1.0
-
-        def in_our_order(table: Float[Tensor, "V D"]) -> Float[Tensor, "words D"]:
-            return table[rows] * scale
-
-        rules = [
-            Rule("table.weight", "embeddings.word_embeddings.weight", made=in_our_order),
-            *backbone_rules(shape, ours="encoder."),
-        ]
-        fill(residues, named_weights(checkpoint), rules, (*left_out(shape), "lm_head.*"), STAYS, checkpoint.source)
+        fill_trunk(residues, checkpoint, rows, table="table", backbone="encoder")
