@@ -43,7 +43,7 @@ from zoo.genomics.shuffle import dinucleotide_shuffle
 from zoo.genomics.spacing import MAX_SPACING, WAYS, site_pairs
 from zoo.run.folder import RunFolder
 
-MUTATED = 100  # test positives in which every base is mutated
+MUTATED = 400  # test positives, at most, in which every base is mutated
 SPACED = "Fisher at the spacing, with the motifs found"
 VERDICT = ("pairs called of 10", "decoys called of 30", "others called of 150", "spacing within 1")
 MOST = 40  # motifs of one kind of evidence
@@ -170,15 +170,28 @@ def _sites(model, data, planted: Planted, positives) -> list[dict]:
         "random": torch.rand(codes.shape, generator=torch.Generator().manual_seed(0)),
     }
     width, present = 15, torch.ones(codes.shape, dtype=torch.bool)
+    starts = {name: best_windows(track, width, present).tolist() for name, track in tracks.items()}
+    held = {
+        name: np.array([coverage([start], width, [w]) for start, w in zip(some, where, strict=True)])
+        for name, some in starts.items()
+    }
     return [
         {
             "evidence": name,
             "site AUPRC": float(average_precision_score(truth.ravel(), track.numpy().ravel())),
-            "coverage": coverage(best_windows(track, width, present).tolist(), width, where),
+            "coverage": held[name].mean(),
+            **_of_mutagenesis(held[name], held["mutagenesis"]),
             "sequences": len(where),
         }
         for name, track in tracks.items()
     ]
+
+
+def _of_mutagenesis(held: np.ndarray, mutated: np.ndarray) -> dict[str, float]:
+    """Coverage as a share of mutagenesis', with a 95 % bootstrap interval over the sequences."""
+    drawn = np.random.default_rng(0).integers(len(held), size=(2000, len(held)))
+    low, high = np.quantile(held[drawn].mean(1) / mutated[drawn].mean(1), [0.025, 0.975])
+    return {"of mutagenesis": held.mean() / mutated.mean(), "low": float(low), "high": float(high)}
 
 
 def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
