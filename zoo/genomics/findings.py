@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from zoo.genomics.attribution import Attention
+from zoo.genomics.beside_tests import Beside
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation
 from zoo.genomics.core_elements import CoreElements
@@ -47,8 +48,8 @@ class Tested:
 @dataclass(frozen=True, eq=False)
 class Findings:
     """motifs: of the positives; against: of the negatives, which lower the logit. together: the pairs of motifs.
-    elements: JASPAR's core promoter elements, of anchored sequences. covered: how often evidence lands on known sites.
-    planted, planted_pairs: the known answer beside what was found."""
+    beside: what stands at a set distance from one. elements: JASPAR's core promoter elements, of anchored sequences.
+    covered: how often evidence lands on known sites. planted, planted_pairs: the known answer beside what was found."""
 
     motifs: list[Confirmed]
     against: list[Confirmed]
@@ -56,6 +57,7 @@ class Findings:
     num_seqlets: int
     tested: Tested
     together: Cooperation
+    beside: list[Beside]
     elements: CoreElements | None
     covered: pd.DataFrame | None
     planted: pd.DataFrame | None

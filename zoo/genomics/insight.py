@@ -8,7 +8,8 @@ own formats.
     tests      on sequences that took no part: are sites more frequent than in shuffles (Fisher), and does the
                model's logit fall when they are destroyed (knock-out)?                (enrichment, knockout)
     against    what speaks for the negatives, by the same search and tests             (against)
-    pairs      which of them act together, and at what spacing                        (cooperation)
+    pairs      which of them act together, and at what spacing                        (cooperation);
+               what stands at a set distance, too weak to be seen alone               (beside)
     names      TOMTOM against JASPAR                                                  (jaspar)
 """
 
@@ -24,6 +25,7 @@ from sklearn.metrics import roc_auc_score
 from zoo.domain.insight import Insight
 from zoo.genomics.against import speaks_against
 from zoo.genomics.attribution import attention_evidence, logits
+from zoo.genomics.beside_tests import Beside, stand_beside
 from zoo.genomics.by_head import discover_by_head, with_unseen
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation, cooperation
@@ -110,6 +112,8 @@ def find(
     results = [replace(r, paired=r.motif.name in together.partners, asked=asked) for r in results]
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     against = speaks_against(model, background, chosen, test, references, asked, seed)
+    place_of = {m.name: place for m, place in zip(motifs, places, strict=True)}
+    standing = _beside(model, np.minimum(chosen.codes, 4), tested, results, place_of, float(test.lengths.mean()), seed)
     elements = None
     if stranded:
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
@@ -125,6 +129,7 @@ def find(
         num_seqlets,
         tested,
         together,
+        standing,
         elements,
         covered,
         found_of_planted,
@@ -154,6 +159,25 @@ def _cooperation(
     sites = sites_in_place(motifs, places, plain, letters, length, stranded, IN_COMPANY)
     placed = {motif.name for motif, place in present if place is not None}
     return cooperation(model, test.codes, sites, test.labels == 1, motifs, placed, seed)
+
+
+def _beside(
+    model: PromoterDetector,
+    learn: np.ndarray,
+    tested: Tested,
+    results: list[Confirmed],
+    place_of: dict[str, tuple[int, int] | None],
+    length: float,
+    seed: int,
+) -> list[Beside]:
+    """What stands at a set distance from the confirmed motifs."""
+    motifs = [r.motif for r in results if r.confirmed]
+    places, stranded = [place_of[m.name] for m in motifs], model.strands == "given"
+    parts = [
+        (codes, sites_in_place(motifs, places, codes, tested.letters, length, stranded, IN_COMPANY))
+        for codes in (learn, tested.positive, tested.negative)
+    ]
+    return stand_beside(model, [m.name for m in motifs], *parts, seed=seed)
 
 
 def _tested(

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 
 from zoo.domain.insight import Figure, Insight, Table
-from zoo.genomics import against, pair_pictures, pictures
+from zoo.genomics import against, beside_told, pair_pictures, pictures
 from zoo.genomics.confirmed import MATCH_CAPTION, MOTIF_CAPTION, headline, match_table, motif_table
 from zoo.genomics.core_elements import ELEMENT_CAPTION, ELEMENT_TITLE
 from zoo.genomics.element_spacing import (
@@ -54,6 +54,7 @@ def tell(found: Findings) -> Insight:
         _against(found),
         _planted(found),
         _pairs(found),
+        _beside(found),
         _elements(found),
         _evidence(found),
         _heads(found),
@@ -137,6 +138,22 @@ def _pairs(found: Findings) -> Insight:
     table = Table("pairs", PAIR_TITLE, pairs, PAIR_CAPTION.format(**asdict(found.origin)))
     scores = {"pairs": len(together.cooperating)}
     return Insight(pair_headline(together, labels), (table,), tuple(figures), scores=scores)
+
+
+def _beside(found: Findings) -> Insight:
+    if not found.beside:
+        return Insight("")
+    labels = _labels(found)
+    table = Table(
+        "partners", beside_told.TITLE, beside_told.beside_table(found.beside),
+        beside_told.CAPTION.format(**asdict(found.origin)),
+    )  # fmt: skip
+    shown = [b for b in found.beside if b.stands_out]
+    figures = ()
+    if shown:
+        drawn = beside_told.beside_picture(shown, labels)
+        figures = (Figure("partners", beside_told.TITLE, drawn, beside_told.FIGURE_CAPTION),)
+    return Insight(beside_told.beside_headline(found.beside, labels), (table,), figures)
 
 
 def _elements(found: Findings) -> Insight:
