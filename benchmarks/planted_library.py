@@ -43,7 +43,7 @@ from zoo.genomics.shuffle import dinucleotide_shuffle
 from zoo.genomics.spacing import MAX_SPACING, WAYS, site_pairs
 from zoo.run.folder import RunFolder
 
-MUTATED = 400  # test positives, at most, in which every base is mutated
+MUTATED = 300  # test positives, at most, in which every base is mutated
 SPACED = "Fisher at the spacing, with the motifs found"
 VERDICT = ("pairs called of 10", "decoys called of 30", "others called of 150", "spacing within 1")
 MOST = 40  # motifs of one kind of evidence

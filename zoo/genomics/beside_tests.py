@@ -53,7 +53,7 @@ def stand_beside(
     negative: tuple[np.ndarray, Sites],
     seed: int = 0,
 ) -> list[Beside]:
-    """The partners of the motifs called `names`, those that stand out first. Sequences and the motifs' sites in them:
+    """The partners of the motifs called `names`, those that stand out and are new first. Sequences and the motifs' sites in them:
     `learn`, where partners are learnt, and the test sequences of both classes."""
     rows: list[tuple[Beside, Sites]] = []
     for name in names:
@@ -71,7 +71,7 @@ def stand_beside(
         replace(row, distance_q=float(d), class_q=float(c), knockout=k)
         for (row, _), d, c, k in zip(rows, *qs, needed, strict=True)
     ]
-    return sorted(found, key=lambda b: (not b.stands_out, b.distance_q))
+    return sorted(found, key=lambda b: (not b.stands_out, b.also != "", b.distance_q))
 
 
 def _flanks(name: str, codes: np.ndarray, sites: Sites) -> Flanks | None:

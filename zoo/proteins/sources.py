@@ -36,10 +36,7 @@ def own_example(path: Path, structure: Path | None = None) -> Example:
     whole, stem = read_alignment(path), stem_of(path)
     if (whole.codes[0] == GAP).all():
         raise InputError(f"{path}: the first sequence, the query, is nothing but gaps: put another one first")
-    beside = [
-        p for ending in STRUCTURES for p in (path.with_name(stem + ending), path.with_name(stem + ending + ".gz"))
-    ]
-    structure = structure or next((p for p in beside if p.is_file()), None)
+    structure = structure or structure_beside(path)
     chosen, truth = query_columns(whole), None
     if structure is not None:
         chain, place = _placed(whole, structure)
@@ -56,6 +53,13 @@ def own_example(path: Path, structure: Path | None = None) -> Example:
             f"{path} has {alignment.length} columns: contacts are of columns {LEAST_SEPARATION} and more apart"
         )
     return Example(stem, alignment, truth)
+
+
+def structure_beside(path: Path) -> Path | None:
+    """A file of the alignment's name and a structure's ending, plain or gzip."""
+    stem = stem_of(path)
+    beside = (path.with_name(f"{stem}{ending}{packed}") for ending in STRUCTURES for packed in ("", ".gz"))
+    return next((p for p in beside if p.is_file()), None)
 
 
 def stem_of(path: Path) -> str:
