@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.proteins.writing import written
 from zoo.attention import Rotary, UniformBackbone
 from zoo.domain.errors import InputError
 from zoo.domain.insight import file_stems
@@ -34,7 +35,7 @@ from zoo.proteins.pair_features import (
     standardised,
 )
 from zoo.proteins.pair_map import AxialMap, DilatedMap
-from zoo.proteins.planted import plant, sheet
+from zoo.proteins.planted import plant
 from zoo.proteins.precision import long_range
 from zoo.proteins.query import query_letters, query_residues
 from zoo.proteins.sources import input_loader, own_example
@@ -207,26 +208,6 @@ def test_the_shuffled_control_keeps_columns_and_truth():
 
 
 # ---- files in and out
-
-
-def written(folder, family: Example, structure: bool):
-    path = folder / "mine.a3m"
-    rows = zip(family.alignment.names, family.alignment.codes, strict=True)
-    path.write_text("".join(f">{name}\n{decode(codes)}\n" for name, codes in rows))
-    if structure:
-        letters = {"A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY"}
-        letters |= {"H": "HIS", "I": "ILE", "L": "LEU", "K": "LYS", "M": "MET", "F": "PHE", "P": "PRO", "S": "SER"}
-        letters |= {"T": "THR", "W": "TRP", "Y": "TYR", "V": "VAL"}
-        lines = []
-        for i, (code, xyz) in enumerate(zip(family.alignment.codes[0], sheet((0, 2, 1), 9, 3), strict=True)):
-            for atom in ("CA", "CB"):
-                x, y, z = xyz
-                lines.append(
-                    f"ATOM  {i + 1:5d}  {atom}  {letters[decode(np.array([code]))]} A{i + 1:4d}    "
-                    f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00 10.00           C"
-                )
-        (folder / "mine.pdb").write_text("\n".join(lines) + "\nEND\n")
-    return path
 
 
 def test_a_structure_is_named_with_its_chain_or_without(family, tmp_path):

@@ -53,8 +53,8 @@ def stand_beside(
     negative: tuple[np.ndarray, Sites],
     seed: int = 0,
 ) -> list[Beside]:
-    """The partners of the motifs called `names`, those that stand out and are new first. Sequences and the motifs' sites in them:
-    `learn`, where partners are learnt, and the test sequences of both classes."""
+    """The partners of the motifs called `names`, those that stand out and are new first. Sequences and the motifs'
+    sites in them: `learn`, where partners are learnt, and the test sequences of both classes."""
     rows: list[tuple[Beside, Sites]] = []
     for name in names:
         flanks, mine, others = (_flanks(name, *part) for part in (learn, positive, negative))

@@ -54,13 +54,17 @@ def _homologues(sequences: Sequence[str]) -> list[list[int]]:
 
 def whole_clusters(found: Sequence[Sequence[int]], shares: Sequence[float], seed: int) -> list[Int[np.ndarray, " k"]]:
     """Parts of about these shares, each cluster in one of them: they are dealt out in random order, each to the part
-    that lacks most."""
+    that lacks most. No part is empty where there are clusters enough."""
     total = sum(len(part) for part in found)
     lacks = np.array(shares) / sum(shares) * total
-    dealt: list[list[int]] = [[] for _ in shares]
+    dealt: list[list[int]] = [[] for _ in shares]  # numbers of clusters
     order = np.random.default_rng(seed).permutation(len(found))
     for number in sorted(order.tolist(), key=lambda n: -len(found[n])):  # the largest first; they fit least
         part = int(np.argmax(lacks))
-        dealt[part] += found[number]
+        dealt[part].append(number)
         lacks[part] -= len(found[number])
-    return [np.array(sorted(part), dtype=int) for part in dealt]
+    for part in dealt:
+        giver = max(dealt, key=len)
+        if not part and len(giver) > 1:
+            part.append(giver.pop())  # the smallest of its clusters
+    return [np.array(sorted(i for number in part for i in found[number]), dtype=int) for part in dealt]
