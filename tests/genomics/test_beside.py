@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.genomics.planting import markov
-from zoo.genomics.beside import REACH, Held, learn_partners
+from zoo.genomics.beside import REACH, Held, Partner, learn_partners
 from zoo.genomics.beside_tests import stand_beside
 from zoo.genomics.beside_told import beside_headline, beside_picture, beside_table
 from zoo.genomics.flanks import Flanks
@@ -96,6 +96,17 @@ def test_flanks_read_in_the_direction_of_the_motif():
     assert (flanks.codes[0, 50:54] == UNKNOWN).all() and (flanks.codes[0, :46] == UNKNOWN).all()
     assert flanks.spacing(46, 4) == 0 and flanks.spacing(44, 4) == 2 and flanks.spacing(56, 4) == 2
     assert flanks.starts(np.array([46]), 4).tolist() == [8] and flanks.starts(np.array([54]), 4).tolist() == [0]
+
+
+def test_no_partner_hangs_over_the_end_of_its_sequence():
+    rng = np.random.default_rng(4)
+    codes, sites = planted(100, rng, 1.0, turned=True)
+    flanks = Flanks.around(sites, codes)
+    for column in (20, 33, 66, 80):  # of many flanks beyond the end
+        anything = Partner("strong", Motif("any", np.ones((6, 4))), column, np.full(4, 0.25), threshold=-5.0)
+        columns, scores = anything.places(flanks)
+        starts = flanks.starts(columns, 6)[scores >= anything.threshold]
+        assert 0 < len(starts) < len(flanks) and starts.min() >= 0 and starts.max() <= LENGTH - 6
 
 
 def test_places_elsewhere_are_counted_by_hand():

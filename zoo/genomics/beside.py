@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 
 from zoo.genomics.enrichment import fisher_greater
@@ -45,7 +45,9 @@ class Partner:
     threshold: float
 
     def scores(self, flanks: Flanks) -> Float[np.ndarray, "n starts"]:
-        return position_scores(self.motif.log_odds(self.letters), flanks.codes)
+        """Bits; minus infinity where a letter is unknown."""
+        scores = position_scores(self.motif.log_odds(self.letters), flanks.codes)
+        return np.where(_readable(flanks, len(self.motif)), scores, -np.inf)
 
     def places(self, flanks: Flanks) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
         """The best column within `REACH` of the distance, and its score."""
@@ -69,7 +71,7 @@ class Held:
     def of(cls, partner: Partner, flanks: Flanks) -> Held:
         width = len(partner.motif)
         over = partner.scores(flanks) >= partner.threshold
-        readable = (sliding_window_view(flanks.codes, width, axis=1) != UNKNOWN).all(2)
+        readable = _readable(flanks, width)
         size, hits, n = 2 * REACH + 1, 0, 0
         for first in range(0, over.shape[1] - size + 1, size):
             if abs(first + REACH - partner.column) < width + size:
@@ -81,6 +83,10 @@ class Held:
     @property
     def pvalue(self) -> float:
         return float(fisher_greater(self.hits, self.n, self.hits_elsewhere, self.n_elsewhere)) if self.n else 1.0
+
+
+def _readable(flanks: Flanks, width: int) -> Bool[np.ndarray, "n starts"]:
+    return (sliding_window_view(flanks.codes, width, axis=1) != UNKNOWN).all(2)
 
 
 def learn_partners(name: str, flanks: Flanks) -> list[Partner]:
