@@ -106,7 +106,7 @@ def test_no_partner_hangs_over_the_end_of_its_sequence():
         anything = Partner("strong", Motif("any", np.ones((6, 4))), column, np.full(4, 0.25), threshold=-5.0)
         columns, scores = anything.places(flanks)
         starts = flanks.starts(columns, 6)[scores >= anything.threshold]
-        assert 0 < len(starts) < len(flanks) and starts.min() >= 0 and starts.max() <= LENGTH - 6
+        assert len(starts) and starts.min() >= 0 and starts.max() <= LENGTH - 6
 
 
 def test_places_elsewhere_are_counted_by_hand():
