@@ -86,6 +86,21 @@ def test_a_partner_that_is_a_motif_already_is_called_so_and_not_told_twice():
     assert [b.also for b in found] == ["weak"] and beside_headline(found, {}) == ""
 
 
+class NeedsBoth(Needs):
+    """The strong word says ten times what the weak one does."""
+
+    def forward(self, codes):
+        strong = torch.tensor(["ACGT".index(x) for x in STRONG])
+        return super().forward(codes) + 40.0 * (codes.long().unfold(1, len(STRONG), 1) == strong).all(2).any(1)
+
+
+def test_what_is_destroyed_for_comparison_is_not_the_motif():
+    rng = np.random.default_rng(5)
+    learn, positive, negative = (planted(n, rng, share, False) for n, share in ((600, 0.8), (300, 0.8), (300, 0.0)))
+    one = stand_beside(NeedsBoth(), ["strong"], learn, positive, negative)[0]
+    assert one.stands_out and one.knockout.confirms and one.knockout.elsewhere < 4
+
+
 def test_flanks_read_in_the_direction_of_the_motif():
     """By hand: a motif of 4 on the minus strand; what follows it in the sequence is before it."""
     codes = np.array([[0, 1, 2, 3, 3, 3, 3, 3, 0, 1, 1, 2]], dtype=np.uint8)

@@ -64,7 +64,8 @@ def stand_beside(
             rows.append(_tested(partner, mine, others, positive, negative))
     if not rows:
         return []
-    sites = Sites.concatenate(replace(s, motif=(str(i),) * len(s)) for i, (_, s) in enumerate(rows))
+    partners = (replace(s, motif=(str(i),) * len(s)) for i, (_, s) in enumerate(rows))
+    sites = Sites.concatenate([*partners, positive[1]])  # what is destroyed for comparison is clear of the motifs, too
     needed = knockouts(model, positive[0], sites, [str(i) for i in range(len(rows))], seed=seed)
     qs = [false_discovery_control([getattr(row, kind) for row, _ in rows]) for kind in ("distance_q", "class_q")]
     found = [
