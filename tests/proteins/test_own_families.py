@@ -77,6 +77,18 @@ def test_too_few_or_too_alike_are_one_sentence(folder, families, tmp_path):
     assert OwnFamilies.problems(str(tmp_path / "none")) == [f"folder={tmp_path / 'none'}: there is no such folder"]
 
 
+def test_names_as_people_and_their_computers_write_them(folder):
+    (folder / "f0.a3m").rename(folder / "f0.A3M")
+    (folder / "._f1.a3m").write_bytes(b"\x00")
+    (folder / "d.fasta").mkdir()
+    (folder / "d.pdb").write_text("")
+    assert sorted(name for part in parts(folder).values() for name in part) == [f"f{i}" for i in range(NUM)]
+    (folder / "f2.fasta").write_text((folder / "f2.a3m").read_text())
+    with pytest.raises(InputError, match="several alignments called f2: keep one"):
+        parts(folder)
+    assert OwnFamilies.problems(2024) == ["folder=2024: there is no such folder"]
+
+
 def test_a_broken_pair_is_named(folder, families):
     (folder / "f1.a3m").write_text(f">one\n{decode(families[1].alignment.codes[0])}\n")
     with pytest.raises(InputError, match=r"f1\.a3m holds 1 sequence"):

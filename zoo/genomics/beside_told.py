@@ -18,10 +18,11 @@ DARK = "#777777"
 TITLE = "Partners at a set distance"
 CAPTION = (
     "What stands beside a confirmed motif, learnt in {found_in}, tested on {tested_on}; read in the motif's direction. "
-    "Of those with the motif: share that holds the partner within 2 bases of its distance; elsewhere: share of equal "
-    "stretches at other distances in the same sequences (distance q: Fisher). Both in positives, in negatives: motif "
-    "and partner at that distance (class q: Fisher). It stands out where both q < 0.05 (Benjamini-Hochberg over the "
-    "rows). Knock-out as for motifs. Also: a motif above that has most of these sites."
+    "Of those with the motif: share that holds the partner within 2 bases of its distance, of positives and of "
+    "negatives; nearby: of equal stretches next to it, nearer to the motif and farther from it (distance q: Fisher "
+    "against each, the larger p). Both in positives, in negatives: motif and partner at that distance (class q: "
+    "Fisher; where the motif itself is commoner in positives, so is the two together). It stands out where both q < "
+    "0.05 (Benjamini-Hochberg over the rows). Knock-out as for motifs. Also: what has most of these sites already."
 )
 FIGURE_CAPTION = (
     "Share of all test sequences of either class that hold the motif, and the partner at each distance from it: bases "
@@ -38,8 +39,9 @@ def beside_table(found: Sequence[Beside]) -> pd.DataFrame:
             "stands out": "yes" if b.stands_out else "no",
             "stands": "before it" if b.before else "behind it",
             "bases between": b.spacing,
-            "of those with the motif": b.held.hits / max(1, b.held.n),
-            "elsewhere": b.held.hits_elsewhere / max(1, b.held.n_elsewhere),
+            "of those with the motif": b.held[0].hits / max(1, b.held[0].n),
+            "of negatives with it": b.held[1].hits / max(1, b.held[1].n),
+            "nearby": b.held[0].elsewhere,
             "distance q": b.distance_q,
             "both in positives": b.counts[0] / b.counts[1],
             "both in negatives": b.counts[2] / b.counts[3],
@@ -57,13 +59,14 @@ def beside_table(found: Sequence[Beside]) -> pd.DataFrame:
 def beside_headline(found: Sequence[Beside], labels: dict[str, str]) -> str:
     """A line for each partner that stands out and is no motif above; nothing, where there is none."""
     new = [b for b in found if b.stands_out and not b.also]
-    lines = ["Partners at a set distance, too weak to be motifs by themselves:"] if new else []
+    lines = ["At a set distance, beside motifs and none of their own:"] if new else []
     for b in new:
         shares = f"{b.counts[0] / b.counts[1]:.0%} of positives, {b.counts[2] / b.counts[3]:.0%} of negatives"
-        need = "needs it" if b.knockout.confirms else "can do without"
+        need = "the model needs it" if b.knockout.confirms else "no need of it shown"
+        need = need if b.asked else "too few to ask the model"
         lines.append(
             f"  {b.partner.motif.name}, {b.spacing} bases {'before' if b.before else 'behind'} "
-            f"{labels.get(b.partner.beside, b.partner.beside)}: both in {shares}; the model {need}"
+            f"{labels.get(b.partner.beside, b.partner.beside)}: both in {shares}; {need}"
         )
     return "\n".join(lines)
 

@@ -19,6 +19,7 @@ WORD = 4  # letters
 SLACK = 1  # bases on either side that count as the same distance
 PVALUE = 0.05  # after Bonferroni over all words and distances
 APART = 8  # columns between two distances that are looked at
+NEARBY = 20  # columns on either side, whose words are the ones to compare with: composition changes along a promoter
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +60,18 @@ class Flanks:
         minus = np.array([strand == "-" for strand in self.sites.strand], dtype=bool)
         return self.sites.start + np.where(minus, self.width - before - width, before)
 
-    def set_words(self, most: int) -> list[tuple[int, str]]:
-        """(column, word) of the words that stand at one distance more often than at others, the surest first: of each
-        distance the surest, and none nearer than `LOOSE_GAP` to the motif, whose own ends lie there."""
+    def set_words(self, most: int, first: int, last: int) -> list[tuple[int, str]]:
+        """(column, word) of the words that stand at one distance more often than nearby, the surest first: of each
+        distance the surest, and none nearer than `LOOSE_GAP` to the motif, whose own ends lie there. first, last: the
+        columns that are looked at, `last` among them."""
         words = _words(self.codes)
         known = words >= 0
         counts = np.zeros((4**WORD, words.shape[1]))
         np.add.at(counts, (words[known], np.nonzero(known)[1]), 1)
-        seen = np.stack([near(row, SLACK) for row in counts])
-        rate = (counts.sum(1) + 1) / max(1.0, float(known.sum()))  # over all distances, the one in question too
-        p = poisson.sf(seen - 1, rate[:, None] * near(known.sum(0).astype(float), SLACK))
-        p = np.minimum(1.0, p * p.size)
+        valid = known.sum(0).astype(float)
+        seen, around = (np.stack([near(row, reach) for row in counts]) for reach in (SLACK, NEARBY))
+        expected = (around + 1) / np.maximum(near(valid, NEARBY), 1) * near(valid, SLACK)
+        p = np.minimum(1.0, poisson.sf(seen - 1, expected) * seen.size)
         found: list[tuple[int, str]] = []
         for column in np.argsort(p.min(0), kind="stable").tolist():
             if p[:, column].min() > PVALUE or len(found) == most:
@@ -78,7 +80,9 @@ class Flanks:
                 # of the columns that count as this distance, the one where most of them stand
                 word = int(p[:, column].argmin())
                 there = slice(max(0, column - SLACK), column + SLACK + 1)
-                found.append((there.start + int(counts[word, there].argmax()), _spelled(word)))
+                place = there.start + int(counts[word, there].argmax())
+                if first <= place <= last:
+                    found.append((place, _spelled(word)))
         return found
 
 

@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 from zoo.domain.insight import Insight
 from zoo.genomics.against import speaks_against
 from zoo.genomics.attribution import attention_evidence, logits
-from zoo.genomics.beside_tests import Beside, stand_beside
+from zoo.genomics.beside_tests import Beside, Part, stand_beside
 from zoo.genomics.by_head import discover_by_head, with_unseen
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation, cooperation
@@ -113,7 +113,7 @@ def find(
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     against = speaks_against(model, background, chosen, test, references, asked, seed)
     place_of = {m.name: place for m, place in zip(motifs, places, strict=True)}
-    standing = _beside(model, np.minimum(chosen.codes, 4), tested, results, place_of, float(test.lengths.mean()), seed)
+    standing = _beside(model, chosen, test, results, place_of, tested.letters, seed)
     elements = None
     if stranded:
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
@@ -163,21 +163,22 @@ def _cooperation(
 
 def _beside(
     model: PromoterDetector,
-    learn: np.ndarray,
-    tested: Tested,
+    learn: Sequences,
+    test: Sequences,
     results: list[Confirmed],
     place_of: dict[str, tuple[int, int] | None],
-    length: float,
+    letters: np.ndarray,
     seed: int,
 ) -> list[Beside]:
     """What stands at a set distance from the confirmed motifs."""
-    motifs = [r.motif for r in results if r.confirmed]
-    places, stranded = [place_of[m.name] for m in motifs], model.strands == "given"
-    parts = [
-        (codes, sites_in_place(motifs, places, codes, tested.letters, length, stranded, IN_COMPANY))
-        for codes in (learn, tested.positive, tested.negative)
-    ]
-    return stand_beside(model, [m.name for m in motifs], *parts, seed=seed)
+    motifs, stranded = [r.motif for r in results if r.confirmed], model.strands == "given"
+    places, length = [place_of[m.name] for m in motifs], float(test.lengths.mean())
+    parts = []
+    for codes in (learn.codes, *(take(test, np.flatnonzero(test.labels == label)).codes for label in (1, 0))):
+        plain = np.minimum(codes, 4)
+        parts.append(Part(codes, sites_in_place(motifs, places, plain, letters, length, stranded, IN_COMPANY)))
+    palindromes = set() if stranded else {m.name for m in motifs if m.palindromic}
+    return stand_beside(model, [m.name for m in motifs], *parts, palindromes, seed)
 
 
 def _tested(

@@ -53,8 +53,9 @@ def _homologues(sequences: Sequence[str]) -> list[list[int]]:
 
 
 def whole_clusters(found: Sequence[Sequence[int]], shares: Sequence[float], seed: int) -> list[Int[np.ndarray, " k"]]:
-    """Parts of about these shares, each cluster in one of them: they are dealt out in random order, each to the part
-    that lacks most. No part is empty where there are clusters enough."""
+    """Parts of about these shares, each cluster in one of them: the largest first (chance decides between equal ones),
+    each to the part that lacks most. No part is empty where there are clusters enough; of a few large ones the parts
+    are far from their shares."""
     total = sum(len(part) for part in found)
     lacks = np.array(shares) / sum(shares) * total
     dealt: list[list[int]] = [[] for _ in shares]  # numbers of clusters
@@ -64,7 +65,7 @@ def whole_clusters(found: Sequence[Sequence[int]], shares: Sequence[float], seed
         dealt[part].append(number)
         lacks[part] -= len(found[number])
     for part in dealt:
-        giver = max(dealt, key=len)
-        if not part and len(giver) > 1:
-            part.append(giver.pop())  # the smallest of its clusters
+        givers = [other for other in dealt if len(other) > 1]
+        if not part and givers:
+            part.append(min(givers, key=lambda other: len(found[other[-1]])).pop())  # the smallest cluster there is
     return [np.array(sorted(i for number in part for i in found[number]), dtype=int) for part in dealt]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from zoo.proteins.alphabet import decode
 from zoo.proteins.batch import Example
 from zoo.proteins.data import Families
 from zoo.proteins.homologues import clusters, whole_clusters
-from zoo.proteins.sources import own_example, structure_beside
+from zoo.proteins.sources import own_example, stem_of, structure_beside
 
 ALIGNMENTS = (".a3m", ".a2m", ".fasta", ".fa", ".faa", ".afa", ".mfa", ".aln", ".sto", ".stockholm", ".stk", ".clustal")
 SHARES = (7, 1, 2)  # train, valid, test
@@ -29,12 +30,14 @@ class OwnFamilies(Families):
 
     def __init__(self, folder: str, **shared: Any):
         super().__init__(**shared)
-        self.folder = Path(folder).expanduser()
+        self.folder = Path(str(folder)).expanduser()
 
     @classmethod
     def problems(cls, folder: str, **arguments: Any) -> list[str]:
         wrong = super().problems(**arguments)
-        return wrong if Path(folder).expanduser().is_dir() else [*wrong, f"folder={folder}: there is no such folder"]
+        return (
+            wrong if Path(str(folder)).expanduser().is_dir() else [*wrong, f"folder={folder}: there is no such folder"]
+        )
 
     def examples(self) -> Mapping[str, list[Example]]:
         found = [own_example(path) for path in self._usable()]
@@ -47,7 +50,12 @@ class OwnFamilies(Families):
         return dict(zip(("train", "valid", "test"), ([found[i] for i in part] for part in parts), strict=True))
 
     def _usable(self) -> Sequence[Path]:
-        files = sorted(p for p in self.folder.iterdir() if p.name.removesuffix(".gz").endswith(ALIGNMENTS))
+        files = sorted(
+            p for p in self.folder.iterdir() if p.is_file() and _ending(p) in ALIGNMENTS and p.name[0] != "."
+        )
+        stems = Counter(stem_of(p) for p in files)
+        if twice := [stem for stem, n in stems.items() if n > 1]:
+            raise InputError(f"{self.folder} holds several alignments called {', '.join(twice)}: keep one of each")
         alone = [path.name for path in files if structure_beside(path) is None]
         if alone:
             said = f"{self.folder}: {len(alone)} of {len(files)} alignments have no structure of their name beside them"
@@ -58,6 +66,10 @@ class OwnFamilies(Families):
                 f"my.cif: give {LEAST} at the very least, and rather twenty"
             )
         return [path for path in files if path.name not in alone]
+
+
+def _ending(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
 def _letters(example: Example) -> str:
