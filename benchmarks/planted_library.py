@@ -43,8 +43,10 @@ from zoo.genomics.shuffle import dinucleotide_shuffle
 from zoo.genomics.spacing import MAX_SPACING, WAYS, site_pairs
 from zoo.run.folder import RunFolder
 
-MUTATED = 300  # test positives, at most, in which every base is mutated
+MUTATED = 200  # test positives, at most, in which every base is mutated
 SPACED = "Fisher at the spacing, with the motifs found"
+BESIDE = "partner at a set distance"
+EITHER = "either of these two"
 VERDICT = ("pairs called of 10", "decoys called of 30", "others called of 150", "spacing within 1")
 MOST = 40  # motifs of one kind of evidence
 LOOKED_IN = 3000  # training positives in which motifs are looked for
@@ -205,17 +207,27 @@ def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
         pair=[frozenset((stands_for[a], stands_for[b])) for a, b in zip(table.a, table.b, strict=True)],
         certainty=-np.log10(table["at spacing q"].clip(lower=1e-300)),
     )
+    partners = _partners(planted, found, stands_for)
+    both = pd.concat([table[["pair", "certainty"]], partners[["pair", "certainty"]]])
     true = {frozenset((p.first, p.second)): p for p in planted.pairs}
     decoys = {frozenset((p.first, p.second)) for p in planted.decoy_pairs}
     every = [frozenset((a.name, b.name)) for i, a in enumerate(planted.factors) for b in planted.factors[i + 1 :]]
     scores = {
         "epistasis": _best(table, "epistasis"),
         SPACED: _best(table, "certainty"),
+        BESIDE: _best(partners, "certainty"),
+        EITHER: _best(both, "certainty"),
         "attention x gradient": _best(table, "co-attention"),
         "raw attention": _best(table, "raw attention"),
         "Fisher, given the true matrices": _fisher(planted, test.codes, labels, letters),
     }
-    verdicts = {"epistasis": table[table.cooperates == "yes"], SPACED: table[table["keeps a spacing"] == "yes"]}
+    spaced, stands_out = table[table["keeps a spacing"] == "yes"], partners[partners["stands out"]]
+    verdicts = {
+        "epistasis": table[table.cooperates == "yes"],
+        SPACED: spaced,
+        BESIDE: stands_out,
+        EITHER: pd.concat([spaced[["pair"]], stands_out[["pair"]]]),
+    }
     rows = []
     for name, score in scores.items():
         lowest = min(score.values(), default=0.0) - 1.0
@@ -230,11 +242,23 @@ def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
         }
         called = verdicts.get(name)
         row |= dict.fromkeys(VERDICT, "") if called is None else _verdict(called, true, decoys, every)
-        if called is not None:
+        if called is not None and "orientation" in called:
             errors = _spacing_errors(called, true, motifs, planted, stands_for)
             row["spacing within 1"] = f"{sum(abs(e) <= 1 for e in errors)} of {len(errors)}"
         rows.append(row)
     return rows
+
+
+def _partners(planted: Planted, found: Findings, stands_for: dict[str, str]) -> pd.DataFrame:
+    """What stands at a set distance, by the factors that it and its motif stand for; sure of by the class test."""
+    motifs = [b.partner.motif.renamed(str(i)) for i, b in enumerate(found.beside)]
+    hits = match(motifs, load_jaspar(), top=5)
+    rows = []
+    for i, b in enumerate(found.beside):
+        other = stands_for.get(b.also) or _named([hit for hit in hits if hit.motif == str(i)], planted)
+        certainty = -np.log10(max(b.class_q, 1e-300)) if b.distance_q < 0.05 else 0.0
+        rows.append((frozenset((stands_for[b.partner.beside], other)), certainty, b.stands_out))
+    return pd.DataFrame(rows, columns=["pair", "certainty", "stands out"])
 
 
 def _verdict(called: pd.DataFrame, true, decoys, every) -> dict[str, object]:
