@@ -46,7 +46,6 @@ from zoo.run.folder import RunFolder
 MUTATED = 200  # test positives, at most, in which every base is mutated
 SPACED = "Fisher at the spacing, with the motifs found"
 BESIDE = "partner at a set distance"
-EITHER = "either of these two"
 VERDICT = ("pairs called of 10", "decoys called of 30", "others called of 150", "spacing within 1")
 MOST = 40  # motifs of one kind of evidence
 LOOKED_IN = 3000  # training positives in which motifs are looked for
@@ -208,7 +207,6 @@ def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
         certainty=-np.log10(table["at spacing q"].clip(lower=1e-300)),
     )
     partners = _partners(planted, found, stands_for)
-    both = pd.concat([table[["pair", "certainty"]], partners[["pair", "certainty"]]])
     true = {frozenset((p.first, p.second)): p for p in planted.pairs}
     decoys = {frozenset((p.first, p.second)) for p in planted.decoy_pairs}
     every = [frozenset((a.name, b.name)) for i, a in enumerate(planted.factors) for b in planted.factors[i + 1 :]]
@@ -216,17 +214,14 @@ def _pairs(planted: Planted, test: Sequences, found: Findings) -> list[dict]:
         "epistasis": _best(table, "epistasis"),
         SPACED: _best(table, "certainty"),
         BESIDE: _best(partners, "certainty"),
-        EITHER: _best(both, "certainty"),
         "attention x gradient": _best(table, "co-attention"),
         "raw attention": _best(table, "raw attention"),
         "Fisher, given the true matrices": _fisher(planted, test.codes, labels, letters),
     }
-    spaced, stands_out = table[table["keeps a spacing"] == "yes"], partners[partners["stands out"]]
     verdicts = {
         "epistasis": table[table.cooperates == "yes"],
-        SPACED: spaced,
-        BESIDE: stands_out,
-        EITHER: pd.concat([spaced[["pair"]], stands_out[["pair"]]]),
+        SPACED: table[table["keeps a spacing"] == "yes"],
+        BESIDE: partners[partners["stands out"]],
     }
     rows = []
     for name, score in scores.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -131,7 +132,7 @@ class NeedsStrong(Needs):
 
 
 @pytest.mark.parametrize(("weak", "needed"), [(0.0, False), (1.0, True)])
-@pytest.mark.parametrize("gap", [6, GAP])
+@pytest.mark.parametrize("gap", [4, 6, GAP])
 def test_the_motif_is_not_destroyed_with_its_partner_nor_for_comparison(weak, needed, gap):
     rng = np.random.default_rng(5)
     learn, positive, negative = (planted(n, rng, share, gap=gap) for n, share in ((800, 0.8), (400, 0.8), (400, 0.0)))
@@ -141,17 +142,23 @@ def test_the_motif_is_not_destroyed_with_its_partner_nor_for_comparison(weak, ne
 
 
 def test_windows_for_comparison_do_not_lie_in_the_padding():
-    class Letters(Needs):
+    class Records(Needs):
+        """As `Needs`; and the letters that it was shown."""
+
+        shown: ClassVar[set[int]] = set()
+
         def forward(self, codes):
-            return (codes < 4).float().sum(1) * 0.1 + super().forward(codes)
+            self.shown.update(codes.unique().tolist())
+            return super().forward(codes)
 
     rng, found = np.random.default_rng(6), []
     whole = [planted(n, rng, share) for n, share in ((800, 0.8), (300, 0.8), (300, 0.0))]
     for pad in (0, 300):
         parts = [Part(np.pad(p.codes, ((0, 0), (0, pad)), constant_values=PAD), p.sites) for p in whole]
-        found.append(asked(Letters(), *parts)[0])
+        found.append(asked(Records(), *parts)[0])
     plain, padded = found
     assert padded.counts == plain.counts and padded.held == plain.held
+    assert Records.shown == {0, 1, 2, 3, PAD}  # padding is no unknown base, in which a window might lie
     assert padded.knockout.elsewhere == pytest.approx(plain.knockout.elsewhere, abs=0.5)
 
 

@@ -39,8 +39,8 @@ _ROUNDS = 30
 @dataclass(frozen=True, eq=False)
 class Partner:
     """motif: the partner, read in the direction of `beside`. column: of the flanks, where it begins. letters: base
-    frequencies of the flanks. threshold: bits, at which a place is as likely a partner as not,
-    in a flank that is no likelier than not to have one."""
+    frequencies of the flanks. threshold: bits, at which a place is as likely a partner as not, in a flank that is no
+    likelier than not to have one."""
 
     beside: str
     motif: Motif
@@ -96,8 +96,7 @@ class Held:
     @property
     def pvalue(self) -> float:
         """Fisher's, against either side alone, the larger of the two: a word that is common on one side, or all around,
-        keeps no distance.
-        A side without room says nothing."""
+        keeps no distance. A side without room says nothing."""
         sides = [side for side in (self.nearer, self.farther) if side[1]]
         if not self.n or not sides:
             return 1.0

@@ -15,11 +15,8 @@ from zoo.domain.data import DomainData
 from zoo.domain.download import fetch, not_here
 from zoo.proteins.batch import Batch, Example, truth
 from zoo.proteins.chains import read_chain_examples
-from zoo.proteins.homologues import clusters, whole_clusters
+from zoo.proteins.homologues import SHARES, SPLIT_SEED, clusters, whole_clusters
 from zoo.proteins.sequence_map import PAD
-
-SHARES = (7, 1, 2)  # train, valid, test
-SPLIT_SEED = 0  # the split is the data's, not the run's
 
 
 class ChainSet(Dataset):

@@ -21,6 +21,8 @@ from rich.progress import track
 from zoo.domain.download import cache_dir
 from zoo.proteins.mapping import LAMBDA, K
 
+SHARES = (7, 1, 2)  # train, valid, test
+SPLIT_SEED = 0  # the split is the data's, not the run's
 EXPECTED = 0.01  # alignments as good, of one sequence to any of the set, by chance
 
 

@@ -12,12 +12,10 @@ from zoo.domain.errors import InputError, LeftOut
 from zoo.proteins.alphabet import decode
 from zoo.proteins.batch import Example
 from zoo.proteins.data import Families
-from zoo.proteins.homologues import clusters, whole_clusters
+from zoo.proteins.homologues import SHARES, SPLIT_SEED, clusters, whole_clusters
 from zoo.proteins.sources import own_example, stem_of, structure_beside
 
 ALIGNMENTS = (".a3m", ".a2m", ".fasta", ".fa", ".faa", ".afa", ".mfa", ".aln", ".sto", ".stockholm", ".stk", ".clustal")
-SHARES = (7, 1, 2)  # train, valid, test
-SPLIT_SEED = 0  # the split is the data's, not the run's
 LEAST = 3  # families without homologues among the others: one for each part
 
 
