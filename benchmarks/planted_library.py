@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import t
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.results import FOLDER, Report, options
@@ -61,7 +62,29 @@ def main() -> None:
     for title in scored[0]:
         rows = pd.concat([pd.DataFrame(s[title]).assign(run=run.name) for s, run in zip(scored, runs, strict=True)])
         report.table(title, rows.to_dict("records"))
+        if len(runs) > 1:
+            report.table(f"{title}: mean over the runs", over_runs(rows), "95 % interval over runs, Student's t")
     report.write()
+
+
+def over_runs(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """One row for each kind of evidence or score: every number's mean, with its interval over the runs."""
+    labels = [c for c in rows if c in ("evidence", "score")]
+    rows = rows.drop(columns=[c for c in ("run", "low", "high", "sequences") if c in rows])
+    rows = rows.assign(**{c: pd.to_numeric(rows[c], errors="coerce") for c in rows if c not in labels})
+    numbers = [c for c in rows if c not in labels and rows[c].notna().any()]
+    groups = rows.groupby(labels, sort=False) if labels else [((), rows)]
+    return [
+        dict(zip(labels, label, strict=True)) | {name: _mean(group[name]) for name in numbers}
+        for label, group in groups
+    ]
+
+
+def _mean(values: pd.Series) -> str:
+    if values.isna().any():
+        return ""
+    half = float(t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
+    return f"{values.mean():.3f} [{values.mean() - half:.3f}, {values.mean() + half:.3f}]"
 
 
 def kept(path: Path) -> dict[str, list[dict]]:

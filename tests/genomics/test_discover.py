@@ -12,7 +12,8 @@ from zoo.genomics.motifs import Motif, spell
 from zoo.genomics.refine import refine
 from zoo.genomics.seeds import Seed
 from zoo.genomics.seqlets import Seqlets, find_seqlets
-from zoo.genomics.windows import Windows
+from zoo.genomics.sequences import reverse_complement
+from zoo.genomics.windows import Windows, erase
 
 IDS = ["MA0139.2", "MA0035.5", "MA0108.3", "MA0099.4", "MA0079.5"]  # CTCF GATA1 TBP FOS::JUN SP1
 AP1_WORD = int("320310", 4)  # TGA TCA
@@ -197,3 +198,19 @@ def test_a_seed_that_loses_its_last_sites_is_given_up():
     controls[:, 24:36] = word
     windows = [Windows(c.astype(np.uint8), np.arange(len(c)), np.zeros(len(c), int)) for c in (codes, controls)]
     assert refine(Seed(int("".join(map(str, word[:6])), 4), 0, 0.0), *windows, np.full(4, 0.25)) is None
+
+
+@pytest.mark.parametrize("minus", [False, True])
+def test_what_is_erased_of_a_site_are_the_columns_that_tell_a_letter(minus):
+    """A C N N G G, on either strand: the unread columns may hold a neighbour."""
+    weights = np.full((6, 4), -2.0)
+    weights[[0, 1, 4, 5], [0, 1, 2, 2]] = 1.5
+    weights[2:4] = 0.0
+    word = np.array([0, 1, 3, 3, 2, 2], np.uint8)
+    codes = np.zeros((1, 40), np.uint8)
+    codes[0, 20:26] = reverse_complement(word[None])[0] if minus else word
+    left = erase(weights, 6.0, Windows(codes, np.zeros(1, int), np.zeros(1, int))).codes[0, 20:26]
+    assert (left == 4).tolist() == [True, True, False, False, True, True]
+    weights[2:4, 3] = 0.5, 1.2  # the second tells; on the other strand it is the first
+    left = erase(weights, 6.0, Windows(codes, np.zeros(1, int), np.zeros(1, int))).codes[0, 20:26]
+    assert (left == 4).tolist() == ([True, True, True, False] if minus else [True, True, False, True]) + [True, True]

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.genomics.planting import markov, sample_sites
 from tests.realdata import real
 from zoo.domain.errors import InputError
 from zoo.genomics.enriched_words import enriched_motifs
@@ -122,3 +123,24 @@ def test_ap1_is_the_top_motif_of_junds_peaks_but_for_their_ga_repeats():
     told = [d for d in found if "GAGAGAGAGA" not in d.motif.consensus]
     assert "TGASTCA" in told[0].motif.consensus or names(told)[0].startswith(("FOS", "JUN"))
     assert told[0].evidence.qvalue < 1e-15
+
+
+def test_a_neighbour_at_changing_distances_is_a_motif_of_its_own_and_no_end_of_the_first():
+    """Half of Runx1's sites stand beside half of PBX1's, 0 to 4 bases between them: a blur, and no part of either."""
+    pair = [next(r.motif for r in load_jaspar() if r.name == name) for name in ("Runx1", "PBX1")]
+    rng = np.random.default_rng(0)
+    codes = markov(2000, 150, rng)
+    sites = [sample_sites(motif.ppm, len(codes), rng) for motif in pair]
+    for i in np.flatnonzero(rng.random(len(codes)) < 0.5):
+        alone = rng.random() < 0.5
+        begin = int(rng.integers(10, 40))
+        for site, motif in zip(sites, pair, strict=True):
+            codes[i, begin : begin + len(motif)] = site[i]
+            begin += len(motif) + int(rng.integers(25, 50) if alone else rng.integers(5))
+    found = [d.motif for d in enriched_motifs(codes, dinucleotide_shuffle(codes, 0), stranded=True)]
+    lies = [max((align(motif, f, stranded=True) for f in found), key=lambda lie: lie.similarity) for motif in pair]
+    widths = [len(max(found, key=lambda f: align(motif, f, stranded=True).similarity)) for motif in pair]
+    for motif, lie, width in zip(pair, lies, widths, strict=True):
+        assert lie.similarity > 0.9 and lie.offset >= -1 and lie.offset + width <= len(motif) + 1, [
+            f.consensus for f in found
+        ]

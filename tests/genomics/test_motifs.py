@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from zoo.domain.errors import InputError
-from zoo.genomics.motifs import Motif, Sites, bits_against, informative_span, spell
+from zoo.genomics.motifs import Motif, Sites, bits_against, core_span, informative_span, spell
 from zoo.genomics.sequences import reverse_complement
 
 COUNTS = hnp.arrays(
@@ -37,6 +37,20 @@ def test_information_by_hand():
 )
 def test_the_informative_span_has_no_loose_ends(bits, span):
     assert informative_span(bits, 0.2) == span
+
+
+@pytest.mark.parametrize(
+    ("bits", "span"),
+    [
+        ([0, 2, 2, 0.4, 2, 0.4], (1, 5)),
+        ([2, 2, 2, 0.2, 0.2, 0.2, 0.4, 0.6, 0.6], (0, 3)),  # a neighbour's blur
+        ([2, 2, 2, 0, 0, 0, 0, 2, 2, 2], (0, 10)),  # halves are worth their gap
+        ([2, 2, 2, 0, 0, 0, 0, 1], (0, 3)),  # one letter is not
+        ([0.1, 0.3, 0.1], (1, 2)),
+    ],
+)
+def test_the_core_is_the_stretch_with_most_information_beyond_what_a_column_must_have(bits, span):
+    assert core_span(np.array(bits), 0.5) == span
 
 
 def test_a_column_without_counts_is_uniform():

@@ -7,7 +7,7 @@ at its five highest, and again at the highest one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,19 +80,11 @@ def _merged(found: list[tuple[str, Discovery]], searches: int, stranded: bool) -
             evidence = replace(discovery.evidence, qvalue=float(qvalues[i]))
             groups.append((replace(discovery, evidence=evidence), [source]))
     return tuple(
-        Found(_numbered(discovery, number), tuple(sources)) for number, (discovery, sources) in enumerate(groups, 1)
+        Found(numbered(discovery, number), tuple(sources)) for number, (discovery, sources) in enumerate(groups, 1)
     )
 
 
-def with_unseen(found: tuple[Found, ...], more: Iterable[Discovery], stranded: bool = False) -> tuple[Found, ...]:
-    """`found`, and behind it those of `more` that are not among them: motifs of the sequences in which no head's
-    evidence is clustered. Whether the model needs them all the same is for the knock-out to say."""
-    motifs = [f.discovery.motif for f in found]
-    new = [d for d in more if not any(align(motif, d.motif, stranded=stranded).same for motif in motifs)]
-    return found + tuple(Found(_numbered(d, number), (NO_HEAD,)) for number, d in enumerate(new, 1 + len(found)))
-
-
-def _numbered(discovery: Discovery, number: int) -> Discovery:
+def numbered(discovery: Discovery, number: int) -> Discovery:
     name = f"{number}-{discovery.motif.consensus}"
     sites = replace(discovery.sites, motif=(name,) * len(discovery.sites))
     return Discovery(discovery.motif.renamed(name), sites, replace(discovery.evidence, motif=name))

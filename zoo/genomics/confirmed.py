@@ -24,7 +24,8 @@ MOTIF_CAPTION = (
     "destroyed than when a window of that size elsewhere is (knock-out q: Wilcoxon; by 0.05 or more), or it acts in a "
     "pair (cooperates, or keeps a spacing), all at q < 0.05, in a model of AUROC {least} or more. Enrichment q: over "
     "the negatives; one that matters by its place or partner may lack it. "
-    "What plain enrichment found and no head shows is asked for that too, or for a pair. "
+    "What plain enrichment found and no head shows is asked for that too, or for a pair. What heads show of two motifs "
+    "together is said of the pair. "
     "JASPAR: best TOMTOM match, "
     f"{RELEASE} CORE vertebrates and {CORE_PROMOTER_RELEASE} POLII, q over the matrices of the database."
 )

@@ -47,9 +47,9 @@ def discover(
                 from them and, clear of every seqlet, from `codes`.
     stranded:   read the strand as written alone (sequences anchored at a TSS), and not both.
 
-    Each motif is read in the direction of most of its sites, trimmed to columns of 0.1 bits and more, has at
-    least 6 bits and 10 sites, and passes q < 0.05 on sequences kept apart. **Condition**: these p-values take
-    sequences as independent; copies of one repeat in both parts make anything look confirmed.
+    Each motif is read in the direction of most of its sites, trimmed to the stretch whose columns have most beyond
+    0.5 bits each, has at least 6 bits and 10 sites, and passes q < 0.05 on sequences kept apart. **Condition**: these
+    p-values take sequences as independent; copies of one repeat in both parts make anything look confirmed.
     """
     if codes.ndim != 2 or background.ndim != 2:
         raise InputError(f"sequences {codes.shape} and background {background.shape} must be [sequences, length].")

@@ -4,7 +4,8 @@ own formats.
     evidence   attention x gradient of every base                                    (attribution)
     seqlets    windows where it is clustered, for all heads and for each              (seqlets)
     motifs     what the seqlets have in common, on both strands                       (discover, by_head);
-               behind them, what plain enrichment adds                                (enriched_words)
+               behind them, what plain enrichment adds                                (enriched_words);
+               one matrix for each, and no composites of two                          (stands_for)
     tests      on sequences that took no part: are sites more frequent than in shuffles (Fisher), and does the
                model's logit fall when they are destroyed (knock-out)?                (enrichment, knockout)
     against    what speaks for the negatives, by the same search and tests             (against)
@@ -26,7 +27,7 @@ from zoo.domain.insight import Insight
 from zoo.genomics.against import speaks_against
 from zoo.genomics.attribution import attention_evidence, logits
 from zoo.genomics.beside_tests import Beside, Part, stand_beside
-from zoo.genomics.by_head import discover_by_head, with_unseen
+from zoo.genomics.by_head import discover_by_head
 from zoo.genomics.confirmed import Confirmed
 from zoo.genomics.cooperation import Cooperation, cooperation
 from zoo.genomics.core_elements import core_elements
@@ -37,7 +38,6 @@ from zoo.genomics.evidence import KnownSites, head_name, site_coverage
 from zoo.genomics.findings import LEAST_AUROC, Findings, Origin, Tested
 from zoo.genomics.jaspar import CORE_PROMOTER_RELEASE, RELEASE, load_jaspar, match
 from zoo.genomics.knockout import knockouts
-from zoo.genomics.merge import Discovery
 from zoo.genomics.motifs import Motif
 from zoo.genomics.partners import recovered_pairs
 from zoo.genomics.placed import IN_COMPANY, sites_in_place, usual_place
@@ -46,6 +46,7 @@ from zoo.genomics.recovered import recovered
 from zoo.genomics.scan import base_frequencies
 from zoo.genomics.sequences import Sequences, take
 from zoo.genomics.shuffle import dinucleotide_shuffle
+from zoo.genomics.stands_for import standing
 from zoo.genomics.tell import tell
 from zoo.genomics.tracks import with_tracks
 
@@ -86,10 +87,12 @@ def find(
     found, num_seqlets = discover_by_head(
         seen.score.numpy(), heads, chosen.codes, background.codes, stranded=stranded, seed=seed
     )
-    if len(chosen) >= MIN_SITES:
-        found = with_unseen(found, _enriched(chosen.codes, stranded, seed), stranded)
-    motifs = [f.discovery.motif for f in found]
     anchored = stranded and bool((chosen.lengths == chosen.codes.shape[1]).all())
+    if len(chosen) >= MIN_SITES:  # behind heads' motifs those that no head need have seen
+        shuffled = dinucleotide_shuffle(chosen.codes, seed)
+        more = enriched_motifs(chosen.codes, shuffled, stranded, seed)
+        found = standing(found, more, chosen.codes, shuffled, stranded, anchored)
+    motifs = [f.discovery.motif for f in found]
     places = [usual_place(f.discovery.sites.start, chosen.codes.shape[1]) if anchored else None for f in found]
     tested = _tested(model, motifs, places, test)
     names = [m.name for m in motifs]
@@ -113,7 +116,7 @@ def find(
     results.sort(key=lambda r: (not r.confirmed, r.enriched.pvalue, r.present.pvalue))
     against = speaks_against(model, background, chosen, test, references, asked, seed)
     place_of = {m.name: place for m, place in zip(motifs, places, strict=True)}
-    standing = _beside(model, chosen, test, results, place_of, tested.letters, seed)
+    beside = _beside(model, chosen, test, results, place_of, tested.letters, seed)
     elements = None
     if stranded:
         elements = core_elements(tested.positive, tested.negative, tested.letters, tested.seen.score.numpy())
@@ -129,7 +132,7 @@ def find(
         num_seqlets,
         tested,
         together,
-        standing,
+        beside,
         elements,
         covered,
         found_of_planted,
@@ -138,11 +141,6 @@ def find(
         float(auroc),
         model.jaspar,
     )
-
-
-def _enriched(codes: np.ndarray, stranded: bool, seed: int) -> tuple[Discovery, ...]:
-    """What is commoner in the sequences than in their shuffles: candidates that no head need have seen."""
-    return enriched_motifs(codes, dinucleotide_shuffle(codes, seed), stranded, seed)
 
 
 def _cooperation(

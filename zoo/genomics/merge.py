@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from zoo.genomics.enrichment import Enrichment
-from zoo.genomics.motifs import UNKNOWN, Motif, Sites, bits_against, informative_span, spell
-from zoo.genomics.refine import LOCAL_FDR, MIN_COLUMN_BITS, Candidate
+from zoo.genomics.motifs import UNKNOWN, Motif, Sites, bits_against, core_span, spell
+from zoo.genomics.refine import LOCAL_FDR, Candidate
 from zoo.genomics.scan import gridded, score_tail
 from zoo.genomics.windows import BestSites, Windows, column_counts
+
+WORTH = 0.5  # bits of a column that is worth having; a partner's blur, spread over its spacings, has less
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def assemble(
     if weight[minus].sum() > weight[~minus].sum():
         minus = ~minus
     counts = column_counts(windows[window].codes_at(column, width, minus), weight)
-    first, last = informative_span(bits_against(counts, letters), MIN_COLUMN_BITS)
+    first, last = core_span(bits_against(counts, letters), WORTH)
     column = column + np.where(minus, width - last, first)
     motif = Motif("", counts[first:last])
     motif = motif.renamed(f"{number}-{motif.consensus}")

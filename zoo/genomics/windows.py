@@ -18,6 +18,7 @@ from zoo.genomics.seqlets import Seqlets
 from zoo.genomics.sequences import reverse_complement
 
 MAX_WIDTH = 30  # columns of the longest motif sought
+TOLD_BITS = 0.8  # what the likeliest letter of a column scores, for the column to tell it; a seed's letters score 1
 MARGIN = 5
 FLANK = MARGIN + MAX_WIDTH // 2
 
@@ -77,12 +78,16 @@ def best_sites(weights: Float[np.ndarray, "width 4"], windows: Windows) -> BestS
 
 
 def erase(weights: Float[np.ndarray, "width 4"], threshold: float, windows: Windows) -> Windows:
-    """The windows with every site that scores at least `threshold` overwritten by N."""
-    width = len(weights)
-    hit = (strand_scores(weights, windows.codes, windows.stranded) >= threshold).any(0)
+    """The windows with every site that scores at least `threshold` overwritten by N, in the columns that tell a letter:
+    loose ones may be a neighbour's, which is still to be found."""
+    told = weights.max(1) >= TOLD_BITS
     covered = np.zeros(windows.codes.shape, bool)
-    for j in range(width):
-        covered[:, j : j + hit.shape[1]] |= hit
+    for scores, columns in zip(
+        strand_scores(weights, windows.codes, windows.stranded), (told, told[::-1]), strict=False
+    ):
+        hit = scores >= threshold
+        for j in np.flatnonzero(columns):
+            covered[:, j : j + hit.shape[1]] |= hit
     return replace(windows, codes=np.where(covered, UNKNOWN, windows.codes))
 
 

@@ -1,0 +1,92 @@
+"""One matrix stands for each motif, and a composite of two for none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.genomics.planting import markov, sample_sites
+from zoo.genomics.by_head import NO_HEAD, Found
+from zoo.genomics.enrichment import Enrichment
+from zoo.genomics.merge import Discovery, align
+from zoo.genomics.motifs import Motif, Sites
+from zoo.genomics.sequences import reverse_complement
+from zoo.genomics.shuffle import dinucleotide_shuffle
+from zoo.genomics.stands_for import standing
+
+
+def sharp(consensus: str) -> Motif:
+    letters = np.array([[0.25] * 4 if x == "N" else np.eye(4)["ACGT".index(x)] for x in consensus])
+    return Motif(consensus, letters * 45 + 1)
+
+
+FIRST, SECOND, THIRD = sharp("TGACTCATC"), sharp("GGGCGTAAC"), sharp("CATTGTTAG")
+COMPOSITE = sharp("TGACTCATCNNNGGGCGTAAC")
+BLURRED = Motif("b", np.concatenate([FIRST.counts, sharp("NNN").counts, [[12, 12, 24, 1]] * 3]))  # ... and a neighbour
+
+
+def found(motif: Motif, *sources: str) -> Found:
+    nothing = Enrichment(motif.name, 0, 1, 0, 1, 1.0, 1.0, 1.0)
+    return Found(Discovery(motif, Sites.concatenate([]), nothing), sources)
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    """FIRST and SECOND together, three bases between them, in a quarter; each alone in another; on both strands."""
+    rng = np.random.default_rng(0)
+    codes = markov(800, 100, rng)
+    for i in range(600):
+        motifs = [COMPOSITE] if i < 200 else [FIRST] if i < 400 else [SECOND]
+        for motif in motifs:
+            site, at = sample_sites(motif.ppm, 1, rng)[0], int(rng.integers(10, 60))
+            codes[i, at : at + len(motif)] = reverse_complement(site[None])[0] if rng.random() < 0.5 else site
+    return codes, dinucleotide_shuffle(codes, 0)
+
+
+def matrices(stand: tuple[Found, ...]) -> list[str]:
+    return [f.discovery.motif.consensus for f in stand]
+
+
+def test_a_composite_of_two_that_are_known_is_let_go(sequences):
+    stand = standing((found(COMPOSITE, "head 1"), found(FIRST, "head 2")), [found(SECOND).discovery], *sequences)
+    shown = dict(zip(matrices(stand), (f.sources for f in stand), strict=True))
+    assert shown == {FIRST.consensus: ("head 2", "head 1"), SECOND.consensus: ("head 1",)}  # the composite shows both
+    assert [f.discovery.motif.name for f in stand] == [f"{i}-{name}" for i, name in enumerate(matrices(stand), 1)]
+
+
+def test_a_composite_stays_where_a_half_is_not_known_or_is_not_there(sequences):
+    for other in (None, THIRD):
+        heads = [found(COMPOSITE, "head 1"), found(FIRST, "head 2")] + ([found(other, "head 3")] if other else [])
+        assert COMPOSITE.consensus in matrices(standing(tuple(heads), [], *sequences))
+    absent = sharp("GGGCGTNNN")  # lies whole in the composite, and so do many words: it must be in the sequences
+    codes = markov(800, 100, np.random.default_rng(1))
+    heads = (found(COMPOSITE, "head 1"), found(FIRST, "head 2"), found(absent, "head 3"))
+    assert COMPOSITE.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 1)))
+
+
+def test_the_matrix_that_tells_most_stands_and_the_head_that_showed_it_is_named(sequences):
+    assert align(FIRST, BLURRED).same
+    stand = standing((found(BLURRED, "head 1"),), [found(FIRST).discovery], *sequences)
+    assert matrices(stand) == [FIRST.consensus] and stand[0].sources == ("head 1",)
+    alone = standing((), [found(FIRST).discovery], *sequences)
+    assert alone[0].sources == (NO_HEAD,)
+
+
+def test_of_anchored_sequences_the_heads_matrix_stands(sequences):
+    stand = standing((found(BLURRED, "head 1"),), [found(FIRST).discovery], *sequences, anchored=True)
+    assert matrices(stand) == [BLURRED.consensus] and stand[0].sources == ("head 1",)
+
+
+def test_motifs_that_look_alike_and_have_other_sites_are_two():
+    """As SIX1 and GRHL2, which share CAGGTT."""
+    one = Motif("one", np.concatenate([[[18, 1, 1, 28]], sharp("CAGGTTAC").counts]))
+    other, longer = sharp("AACAGGTT"), Motif("longer", np.concatenate([sharp("N").counts, one.counts]))
+    rng = np.random.default_rng(0)
+    codes = markov(600, 100, rng)
+    for i in range(400):
+        motif = one if i < 200 else other
+        codes[i, 40 : 40 + len(motif)] = sample_sites(motif.ppm, 1, rng)[0]
+    shuffled = dinucleotide_shuffle(codes, 0)
+    assert align(one, other).same and align(one, longer).same
+    assert len(standing((found(one, "head 1"), found(other, "head 2")), [], codes, shuffled)) == 2
+    assert len(standing((found(one, "head 1"), found(longer, "head 2")), [], codes, shuffled)) == 1
