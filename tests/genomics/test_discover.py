@@ -211,6 +211,16 @@ def test_what_is_erased_of_a_site_are_the_columns_that_tell_a_letter(minus):
     codes[0, 20:26] = reverse_complement(word[None])[0] if minus else word
     left = erase(weights, 6.0, Windows(codes, np.zeros(1, int), np.zeros(1, int))).codes[0, 20:26]
     assert (left == 4).tolist() == [True, True, False, False, True, True]
-    weights[2:4, 3] = 0.5, 1.2  # the second tells; on the other strand it is the first
+    weights[2:4] = [0, 0, 0, 0.5], [-2, -2, -2, 1.2]  # the second tells; on the other strand it is the first
     left = erase(weights, 6.0, Windows(codes, np.zeros(1, int), np.zeros(1, int))).codes[0, 20:26]
     assert (left == 4).tolist() == ([True, True, True, False] if minus else [True, True, False, True]) + [True, True]
+
+
+def test_a_motif_of_two_letters_is_erased_on_any_composition():
+    """W tracts, where A and T are common: no letter of a column scores much, and all of them tell."""
+    tract = Motif("W", np.array([[48, 2, 2, 48]] * 12))
+    weights = tract.log_odds(np.array([0.3, 0.2, 0.2, 0.3]))
+    codes = np.full((1, 40), 1, np.uint8)
+    codes[0, 12:24] = [0, 3, 3, 0, 0, 0, 3, 0, 3, 3, 3, 0]
+    left = erase(weights, 6.0, Windows(codes, np.zeros(1, int), np.zeros(1, int), stranded=True)).codes[0]
+    assert (left[12:24] == 4).all()

@@ -3,7 +3,7 @@ import pytest
 
 from tests.genomics.planting import markov
 from zoo.genomics.enrichment import Enrichment
-from zoo.genomics.merge import Alignment, Trial, align, assemble
+from zoo.genomics.merge import Alignment, Trial, _trimmed, align, assemble
 from zoo.genomics.motifs import UNIFORM, Motif
 from zoo.genomics.refine import Candidate
 from zoo.genomics.sequences import reverse_complement
@@ -62,3 +62,15 @@ def test_composites_and_strangers_stay_apart():
     assert align(whole, half).similarity == pytest.approx(1)
     assert not align(whole, half).same
     assert not align(motif_of(WORD), motif_of(WORD[::-1])).same
+
+
+@pytest.mark.parametrize(
+    ("bits", "span"),
+    [
+        ([1.5] * 6 + [0.2, 0.4, 0.4, 0.2], (0, 6)),  # a blur
+        ([1.2] * 6 + [0.0] * 17 + [1.2] * 6, (0, 29)),  # a half-site stays, however far
+        ([0.9] * 5 + [0.4] * 5, (0, 10)),  # the core alone would be no motif
+    ],
+)
+def test_a_motif_is_trimmed_to_its_core_unless_that_costs_a_half_site_or_the_motif(bits, span):
+    assert _trimmed(np.array(bits)) == span

@@ -64,6 +64,35 @@ def test_a_composite_stays_where_a_half_is_not_known_or_is_not_there(sequences):
     assert COMPOSITE.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 1)))
 
 
+def test_a_long_motif_is_not_let_go_for_its_fragments():
+    """As REST: nothing but the whole was planted, and its ends are found by themselves."""
+    whole = sharp("TTCAGCACCATGGACAGCGCC")
+    rng = np.random.default_rng(0)
+    codes = markov(1000, 100, rng)
+    for i in range(300):
+        codes[i, 40 : 40 + len(whole)] = sample_sites(whole.ppm, 1, rng)[0]
+    ends = [found(Motif("end", whole.counts[:11])).discovery, found(Motif("end", whole.counts[11:])).discovery]
+    stand = standing((found(whole, "head 1"),), ends, codes, dinucleotide_shuffle(codes, 0))
+    assert whole.consensus in matrices(stand)
+
+
+def test_a_blur_that_lies_far_away_makes_no_other_motif(sequences):
+    far = Motif("far", np.concatenate([FIRST.counts, sharp("NNNNNN").counts, [[10, 10, 26, 1]] * 3]))
+    assert align(FIRST, far).same
+    stand = standing((found(far, "head 1"),), [found(FIRST).discovery], *sequences)
+    assert matrices(stand) == [FIRST.consensus] and stand[0].sources == ("head 1",)
+
+
+def test_composites_that_share_a_head_name_it_once(sequences):
+    longer = sharp("NTGACTCATCNNNGGGCGTAACNNC")
+    heads = (found(COMPOSITE, "head 1"), found(longer, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
+    stand = standing(heads, [], *sequences)
+    assert {f.discovery.motif.consensus: f.sources for f in stand} == {
+        FIRST.consensus: ("head 2", "head 1"),
+        SECOND.consensus: ("head 3", "head 1"),
+    }
+
+
 def test_the_matrix_that_tells_most_stands_and_the_head_that_showed_it_is_named(sequences):
     assert align(FIRST, BLURRED).same
     stand = standing((found(BLURRED, "head 1"),), [found(FIRST).discovery], *sequences)
@@ -90,3 +119,16 @@ def test_motifs_that_look_alike_and_have_other_sites_are_two():
     assert align(one, other).same and align(one, longer).same
     assert len(standing((found(one, "head 1"), found(other, "head 2")), [], codes, shuffled)) == 2
     assert len(standing((found(one, "head 1"), found(longer, "head 2")), [], codes, shuffled)) == 1
+
+
+def test_composites_do_not_let_go_each_other():
+    """Two that share a core of thirteen bases, and short words of their ends."""
+    words = ("TGACTCATCGTCAGGCG", "GCATTGACTCATCGTCA", "CAGGCGA", "TGCATTG")
+    rng = np.random.default_rng(0)
+    codes = markov(900, 100, rng)
+    for i in range(600):
+        motif = sharp(words[i % 2])
+        codes[i, 40 : 40 + len(motif)] = sample_sites(motif.ppm, 1, rng)[0]
+    heads = tuple(found(sharp(word), f"head {i}") for i, word in enumerate(words))
+    stand = matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
+    assert any("TGACTCATCGTCA" in matrix for matrix in stand)

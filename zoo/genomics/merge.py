@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Float
 
 from zoo.genomics.enrichment import Enrichment
-from zoo.genomics.motifs import UNKNOWN, Motif, Sites, bits_against, core_span, spell
-from zoo.genomics.refine import LOCAL_FDR, Candidate
+from zoo.genomics.jaspar import MIN_BITS
+from zoo.genomics.motifs import HALF_SITE_BITS, UNKNOWN, Motif, Sites, bits_against, core_span, informative_span, spell
+from zoo.genomics.refine import LOCAL_FDR, MIN_COLUMN_BITS, Candidate
 from zoo.genomics.scan import gridded, score_tail
 from zoo.genomics.windows import BestSites, Windows, column_counts
 
@@ -116,13 +117,20 @@ def assemble(
     if weight[minus].sum() > weight[~minus].sum():
         minus = ~minus
     counts = column_counts(windows[window].codes_at(column, width, minus), weight)
-    first, last = core_span(bits_against(counts, letters), WORTH)
+    first, last = _trimmed(bits_against(counts, letters))
     column = column + np.where(minus, width - last, first)
     motif = Motif("", counts[first:last])
     motif = motif.renamed(f"{number}-{motif.consensus}")
     likely = weight >= 1 - LOCAL_FDR
     sites = _sites(motif, windows[window[likely]], column[likely], minus[likely], length, letters)
     return Discovery(motif, sites, replace(group[0][0].evidence, motif=motif.name))
+
+
+def _trimmed(bits: Float[np.ndarray, " width"]) -> tuple[int, int]:
+    """The core; the whole informative span, where the core would lose a half-site or be too poor for a motif."""
+    (begin, end), (first, last) = informative_span(bits, MIN_COLUMN_BITS), core_span(bits, WORTH)
+    lost = max(bits[begin:first].sum(), bits[last:end].sum())
+    return (begin, end) if lost >= HALF_SITE_BITS or bits[first:last].sum() < MIN_BITS else (first, last)
 
 
 def _placed(group: list[tuple[Trial, Alignment]], width: int, windows: Windows) -> tuple[np.ndarray, ...]:

@@ -18,7 +18,7 @@ from zoo.genomics.seqlets import Seqlets
 from zoo.genomics.sequences import reverse_complement
 
 MAX_WIDTH = 30  # columns of the longest motif sought
-TOLD_BITS = 0.8  # what the likeliest letter of a column scores, for the column to tell it; a seed's letters score 1
+TOLD = 0.25  # of the information of a motif's best column, for a column to tell something
 MARGIN = 5
 FLANK = MARGIN + MAX_WIDTH // 2
 
@@ -78,9 +78,10 @@ def best_sites(weights: Float[np.ndarray, "width 4"], windows: Windows) -> BestS
 
 
 def erase(weights: Float[np.ndarray, "width 4"], threshold: float, windows: Windows) -> Windows:
-    """The windows with every site that scores at least `threshold` overwritten by N, in the columns that tell a letter:
-    loose ones may be a neighbour's, which is still to be found."""
-    told = weights.max(1) >= TOLD_BITS
+    """The windows with every site that scores at least `threshold` overwritten by N, in the columns that tell
+    something: loose ones may be a neighbour's, which is still to be found."""
+    information = _information(weights)
+    told = information >= TOLD * information.max()
     covered = np.zeros(windows.codes.shape, bool)
     for scores, columns in zip(
         strand_scores(weights, windows.codes, windows.stranded), (told, told[::-1]), strict=False
@@ -89,6 +90,12 @@ def erase(weights: Float[np.ndarray, "width 4"], threshold: float, windows: Wind
         for j in np.flatnonzero(columns):
             covered[:, j : j + hit.shape[1]] |= hit
     return replace(windows, codes=np.where(covered, UNKNOWN, windows.codes))
+
+
+def _information(weights: Float[np.ndarray, "width 4"]) -> Float[np.ndarray, " width"]:
+    """Bits of each column of log-odds, as if all letters were equally common."""
+    p = np.exp2(weights) / np.exp2(weights).sum(1, keepdims=True)
+    return 2 + (p * np.log2(np.maximum(p, 1e-12))).sum(1)
 
 
 def seqlet_windows(codes: UInt8[np.ndarray, "n length"], seqlets: Seqlets, stranded: bool = False) -> Windows:
