@@ -21,8 +21,8 @@ import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from rich.progress import track
-from scipy.stats import t
 
+from benchmarks.over_runs import student
 from zoo.attention import observe
 from zoo.heads.diversity import DiverseHeads
 from zoo.heads.features import HeadKernels
@@ -96,11 +96,8 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         if name != "none":
             base = table[table.loss == "none"].set_index("seed")
             for column in ("auroc", "cka"):
-                difference = mine[column] - base[column]
-                half = t.ppf(0.975, len(difference) - 1) * difference.std() / len(difference) ** 0.5
-                row[f"{column} difference"] = f"{difference.mean():+.3f} [{difference.mean() - half:+.3f}, " + (
-                    f"{difference.mean() + half:+.3f}]"
-                )
+                mean, low, high = student(mine[column] - base[column])
+                row[f"{column} difference"] = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
         rows.append(row)
     return pd.DataFrame(rows)
 

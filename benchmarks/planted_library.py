@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import t
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks.over_runs import CAPTION, over_runs
 from benchmarks.results import FOLDER, Report, options
 from zoo.genomics.attribution import attention_evidence, best_windows, coverage, logits, mutagenesis
 from zoo.genomics.by_head import NO_HEAD
@@ -63,28 +63,8 @@ def main() -> None:
         rows = pd.concat([pd.DataFrame(s[title]).assign(run=run.name) for s, run in zip(scored, runs, strict=True)])
         report.table(title, rows.to_dict("records"))
         if len(runs) > 1:
-            report.table(f"{title}: mean over the runs", over_runs(rows), "95 % interval over runs, Student's t")
+            report.table(f"{title}: mean over the runs", over_runs(rows), CAPTION)
     report.write()
-
-
-def over_runs(rows: pd.DataFrame) -> list[dict[str, object]]:
-    """One row for each kind of evidence or score: every number's mean, with its interval over the runs."""
-    labels = [c for c in rows if c in ("evidence", "score")]
-    rows = rows.drop(columns=[c for c in ("run", "low", "high", "sequences") if c in rows])
-    rows = rows.assign(**{c: pd.to_numeric(rows[c], errors="coerce") for c in rows if c not in labels})
-    numbers = [c for c in rows if c not in labels and rows[c].notna().any()]
-    groups = rows.groupby(labels, sort=False) if labels else [((), rows)]
-    return [
-        dict(zip(labels, label, strict=True)) | {name: _mean(group[name]) for name in numbers}
-        for label, group in groups
-    ]
-
-
-def _mean(values: pd.Series) -> str:
-    if values.isna().any():
-        return ""
-    half = float(t.ppf(0.975, len(values) - 1) * values.std() / len(values) ** 0.5)
-    return f"{values.mean():.3f} [{values.mean() - half:.3f}, {values.mean() + half:.3f}]"
 
 
 def kept(path: Path) -> dict[str, list[dict]]:

@@ -85,6 +85,7 @@ def _merged(found: list[tuple[str, Discovery]], searches: int, stranded: bool) -
 
 
 def numbered(discovery: Discovery, number: int) -> Discovery:
+    """Named by its number and its consensus."""
     name = f"{number}-{discovery.motif.consensus}"
     sites = replace(discovery.sites, motif=(name,) * len(discovery.sites))
     return Discovery(discovery.motif.renamed(name), sites, replace(discovery.evidence, motif=name))
