@@ -33,14 +33,18 @@ def found(motif: Motif, *sources: str) -> Found:
 @pytest.fixture(scope="module")
 def sequences():
     """FIRST and SECOND together, three bases between them, in a quarter; each alone in another; on both strands."""
-    rng = np.random.default_rng(0)
-    codes = markov(800, 100, rng)
-    for i in range(600):
-        motifs = [COMPOSITE] if i < 200 else [FIRST] if i < 400 else [SECOND]
-        for motif in motifs:
-            site, at = sample_sites(motif.ppm, 1, rng)[0], int(rng.integers(10, 60))
-            codes[i, at : at + len(motif)] = reverse_complement(site[None])[0] if rng.random() < 0.5 else site
+    codes = planted([COMPOSITE] * 200 + [FIRST] * 200 + [SECOND] * 200, 800)
     return codes, dinucleotide_shuffle(codes, 0)
+
+
+def planted(motifs: list[Motif], n: int) -> np.ndarray:
+    """n sequences of 100 bases; a site of each motif in one of the first, on either strand."""
+    rng = np.random.default_rng(0)
+    codes = markov(n, 100, rng)
+    for i, motif in enumerate(motifs):
+        site, at = sample_sites(motif.ppm, 1, rng)[0], int(rng.integers(10, 60))
+        codes[i, at : at + len(motif)] = reverse_complement(site[None])[0] if rng.random() < 0.5 else site
+    return codes
 
 
 def matrices(stand: tuple[Found, ...]) -> list[str]:
@@ -64,6 +68,48 @@ def test_a_composite_stays_where_a_half_is_not_known_or_is_not_there(sequences):
     assert COMPOSITE.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 1)))
 
 
+def test_a_composite_stays_where_what_is_known_is_unlike_its_half():
+    unlike = sharp("GGGCATTAC")  # two letters of SECOND's changed
+    codes = planted([COMPOSITE] * 200 + [FIRST] * 200 + [unlike] * 200, 800)
+    heads = (found(COMPOSITE, "head 1"), found(FIRST, "head 2"), found(unlike, "head 3"))
+    assert COMPOSITE.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
+
+
+def test_a_composite_stays_that_two_known_ones_do_not_explain():
+    whole = sharp(COMPOSITE.consensus + "CATTGTTAGCA")
+    codes = planted([whole] * 200 + [FIRST] * 200 + [SECOND] * 200, 800)
+    heads = (found(whole, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
+    assert whole.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
+
+
+def test_a_motif_stays_in_which_two_known_ones_lie_on_each_other():
+    """Two sites cannot be taken there at once."""
+    whole, first, second = (sharp(word) for word in ("GCATTGACTCATGG", "GCATTGACT", "GACTCATGG"))
+    codes = planted([whole] * 200 + [first] * 300 + [second] * 300, 1000)
+    heads = (found(whole, "head 1"), found(first, "head 2"), found(second, "head 3"))
+    assert whole.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
+
+
+def test_a_half_site_beside_a_motif_makes_another(sequences):
+    longer = sharp(FIRST.consensus + "NNNGGGC")
+    assert align(FIRST, longer).same
+    stand = standing((found(longer, "head 1"),), [found(FIRST).discovery], *sequences)
+    assert set(matrices(stand)) == {FIRST.consensus, longer.consensus}
+
+
+def test_the_sites_of_the_rarer_decide_whether_two_are_one():
+    short, longer = sharp("TGACTCA"), sharp("TGACTCATCG")
+    codes = planted([longer] * 40 + [short] * 700, 1000)
+    stand = standing((found(longer, "head 1"), found(short, "head 2")), [], codes, dinucleotide_shuffle(codes, 0))
+    assert matrices(stand) == [short.consensus] and set(stand[0].sources) == {"head 1", "head 2"}
+
+
+def test_what_heads_show_comes_first(sequences):
+    stand = standing((found(COMPOSITE, "head 1"),), [found(FIRST).discovery], *sequences)
+    assert matrices(stand) == [COMPOSITE.consensus, FIRST.consensus]
+    assert [f.sources for f in stand] == [("head 1",), (NO_HEAD,)]
+
+
 def test_a_long_motif_is_not_let_go_for_its_fragments():
     """As REST: nothing but the whole was planted, and its ends are found by themselves."""
     whole = sharp("TTCAGCACCATGGACAGCGCC")
@@ -79,13 +125,15 @@ def test_a_long_motif_is_not_let_go_for_its_fragments():
 def test_a_blur_that_lies_far_away_makes_no_other_motif(sequences):
     far = Motif("far", np.concatenate([FIRST.counts, sharp("NNNNNN").counts, [[10, 10, 26, 1]] * 3]))
     assert align(FIRST, far).same
-    stand = standing((found(far, "head 1"),), [found(FIRST).discovery], *sequences)
-    assert matrices(stand) == [FIRST.consensus] and stand[0].sources == ("head 1",)
+    for blurred in (far, far.reverse_complement()):
+        stand = standing((found(blurred, "head 1"),), [found(FIRST).discovery], *sequences)
+        assert matrices(stand) == [FIRST.consensus] and stand[0].sources == ("head 1",)
 
 
 def test_composites_that_share_a_head_name_it_once(sequences):
-    longer = sharp("NTGACTCATCNNNGGGCGTAACNNC")
-    heads = (found(COMPOSITE, "head 1"), found(longer, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
+    turned = sharp("GGGCGTAACNTGACTCATC")
+    assert not align(COMPOSITE, turned).same
+    heads = (found(COMPOSITE, "head 1"), found(turned, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
     stand = standing(heads, [], *sequences)
     assert {f.discovery.motif.consensus: f.sources for f in stand} == {
         FIRST.consensus: ("head 2", "head 1"),
