@@ -77,12 +77,19 @@ def test_a_signal_to_one_process_stops_both_and_saves(tmp_path):
     folder = tmp_path / "run"
     run = start(folder, "trainer.max_epochs=500", "callbacks.early_stopping=null")
     metrics = folder / "metrics.csv"
-    for _ in range(600):
-        if metrics.is_file():
-            break
+    while not metrics.is_file() and run.poll() is None:
         time.sleep(0.2)
     run.send_signal(signal.SIGTERM)
-    said, _ = run.communicate(timeout=120)
+    said, _ = run.communicate(timeout=300)
     assert run.returncode == 128 + signal.SIGTERM, said
     saved = torch.load(folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
     assert saved["global_step"] > 0
+
+
+def test_a_signal_before_they_have_met_ends_both(tmp_path):
+    run = start(tmp_path / "run", "trainer.max_epochs=500")
+    while "GLOBAL_RANK: 0" not in run.stdout.readline() and run.poll() is None:
+        pass  # the other has been started, and is loading
+    run.send_signal(signal.SIGTERM)
+    said, _ = run.communicate(timeout=300)  # the other's end of the pipe is closed, too
+    assert run.returncode == 128 + signal.SIGTERM, said

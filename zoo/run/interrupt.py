@@ -36,6 +36,27 @@ def signals_kept() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def ended_together(trainer: pl.Trainer) -> Iterator[None]:
+    """SIGTERM before the first batch, or a failure here, ends the processes that Lightning started beside this one.
+
+    They would wait for it half an hour: Lightning ends them after Ctrl-C alone.
+    """
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    except Interrupted:
+        raise  # by all of them, each saved
+    except BaseException:
+        for process in getattr(trainer.strategy.launcher, "procs", ()):
+            process.kill()
+        raise
+
+
+def _end(number: int, frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
 class SaveOnInterrupt(pl.Callback):
     """Waits for the batch in hand, saves `last.ckpt` in `dirpath` and raises `Interrupted`.
 

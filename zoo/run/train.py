@@ -27,7 +27,7 @@ from zoo.run.files import write_text
 from zoo.run.finish import finish
 from zoo.run.folder import RunFolder
 from zoo.run.instantiate import build
-from zoo.run.interrupt import Interrupted, signals_kept
+from zoo.run.interrupt import Interrupted, ended_together, signals_kept
 from zoo.run.locate import absolute_files
 from zoo.run.metrics_log import MetricsLog, write_out
 from zoo.run.overrides import find_mistakes
@@ -153,7 +153,7 @@ def train(run: RunFolder, cfg: DictConfig, checkpoint: Path | None = None) -> No
         console.say(f"Going on from {checkpoint}")
     status = 1
     try:
-        with signals_kept():
+        with signals_kept(), ended_together(trainer):
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         if trainer.fast_dev_run:
             status = 0
