@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from scipy.stats import t
 
@@ -20,19 +21,19 @@ def over_runs(rows: pd.DataFrame) -> list[dict[str, object]]:
 
     rows: of all runs, named in the column `run`; columns of words are left out.
     """
-    labels = [c for c in rows if c in ("evidence", "score")]
+    labels, runs = [c for c in rows if c in ("evidence", "score")], rows["run"].nunique()
     rows = rows.drop(columns=[c for c in NOT_AVERAGED if c in rows])
     rows = rows.assign(**{c: pd.to_numeric(rows[c], errors="coerce") for c in rows if c not in labels})
     numbers = [c for c in rows if c not in labels and rows[c].notna().any()]
     groups = rows.groupby(labels, sort=False) if labels else [((), rows)]
     return [
-        dict(zip(labels, label, strict=True)) | {name: _cell(group[name]) for name in numbers}
+        dict(zip(labels, label, strict=True)) | {name: _cell(group[name], runs) for name in numbers}
         for label, group in groups
     ]
 
 
-def _cell(values: pd.Series) -> str:
-    if values.isna().any():
+def _cell(values: pd.Series, runs: int) -> str:
+    if len(values) < runs or not np.isfinite(values).all():
         return ""
     mean, low, high = student(values)
     return f"{mean:.3f} [{low:.3f}, {high:.3f}]"

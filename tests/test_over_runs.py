@@ -25,4 +25,5 @@ def test_each_kind_has_its_own_mean_and_words_have_none():
     first, second = over_runs(rows)
     assert first["score"] == "a" and first["found"].startswith("2.000 [") and first["called"] == ""
     assert second == {"score": "b", "found": "2.000 [2.000, 2.000]", "called": "3.000 [3.000, 3.000]"}
+    assert over_runs(rows.iloc[1:])[1]["found"] == ""  # of one run alone
     assert over_runs(rows[["found", "run"]].iloc[[1, 3]]) == [{"found": "2.000 [2.000, 2.000]"}]

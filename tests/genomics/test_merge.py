@@ -70,7 +70,11 @@ def test_composites_and_strangers_stay_apart():
         ([1.5] * 6 + [0.2, 0.4, 0.4, 0.2], (0, 6)),  # a blur
         ([1.2] * 6 + [0.0] * 17 + [1.2] * 6, (0, 29)),  # a half-site stays, however far
         ([0.9] * 5 + [0.4] * 5, (0, 10)),  # the core alone would be no motif
+        ([0.4] * 19 + [1.6] * 9, (19, 28)),  # a wide blur adds up to a half-site's bits and is none
+        ([0.4] * 8 + [1.6] * 9 + [0.0] * 17 + [1.2] * 6, (8, 40)),  # a half-site on one side brings no blur back
+        ([1.5] * 6 + [0.1] * 4 + [1.0] * 4 + [0.3] * 3, (0, 14)),  # a weak one stays, if it is near
+        ([1.8] * 8 + [0.0] * 5 + [1.9] * 3, (0, 8)),  # not if it is farther
     ],
 )
-def test_a_motif_is_trimmed_to_its_core_unless_that_costs_a_half_site_or_the_motif(bits, span):
+def test_a_motif_is_trimmed_to_its_core_and_the_half_sites_beside_it(bits, span):
     assert _trimmed(np.array(bits)) == span

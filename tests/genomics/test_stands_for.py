@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.genomics.planting import markov, sample_sites
 from zoo.genomics.by_head import NO_HEAD, Found
@@ -12,7 +14,7 @@ from zoo.genomics.merge import Discovery, align
 from zoo.genomics.motifs import Motif, Sites
 from zoo.genomics.sequences import reverse_complement
 from zoo.genomics.shuffle import dinucleotide_shuffle
-from zoo.genomics.stands_for import standing
+from zoo.genomics.stands_for import _touching, standing
 
 
 def sharp(consensus: str) -> Motif:
@@ -75,13 +77,6 @@ def test_a_composite_stays_where_what_is_known_is_unlike_its_half():
     assert COMPOSITE.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
 
 
-def test_a_composite_stays_that_two_known_ones_do_not_explain():
-    whole = sharp(COMPOSITE.consensus + "CATTGTTAGCA")
-    codes = planted([whole] * 200 + [FIRST] * 200 + [SECOND] * 200, 800)
-    heads = (found(whole, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
-    assert whole.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
-
-
 def test_a_motif_stays_in_which_two_known_ones_lie_on_each_other():
     """Two sites cannot be taken there at once."""
     whole, first, second = (sharp(word) for word in ("GCATTGACTCATGG", "GCATTGACT", "GACTCATGG"))
@@ -110,16 +105,53 @@ def test_what_heads_show_comes_first(sequences):
     assert [f.sources for f in stand] == [("head 1",), (NO_HEAD,)]
 
 
-def test_a_long_motif_is_not_let_go_for_its_fragments():
+@pytest.mark.parametrize("n", [40, 60, 300])  # of 1000; of the fewer, most of a fragment's sites are chance
+def test_a_long_motif_is_not_let_go_for_its_fragments(n):
     """As REST: nothing but the whole was planted, and its ends are found by themselves."""
     whole = sharp("TTCAGCACCATGGACAGCGCC")
-    rng = np.random.default_rng(0)
-    codes = markov(1000, 100, rng)
-    for i in range(300):
-        codes[i, 40 : 40 + len(whole)] = sample_sites(whole.ppm, 1, rng)[0]
+    codes = planted([whole] * n, 1000)
     ends = [found(Motif("end", whole.counts[:11])).discovery, found(Motif("end", whole.counts[11:])).discovery]
     stand = standing((found(whole, "head 1"),), ends, codes, dinucleotide_shuffle(codes, 0))
     assert whole.consensus in matrices(stand)
+
+
+def test_in_short_sequences_too_a_composite_is_let_go():
+    """Both stand in all of them, within the composite's length, and at its own spacing in a third."""
+    rng = np.random.default_rng(0)
+    codes = markov(900, 50, rng)
+    for i in range(600):
+        if i < 200:
+            codes[i, 15 : 15 + len(COMPOSITE)] = sample_sites(COMPOSITE.ppm, 1, rng)[0]
+            continue
+        for motif, begin in ((FIRST, rng.integers(0, 16)), (SECOND, rng.integers(25, 41))):
+            codes[i, begin : begin + len(motif)] = sample_sites(motif.ppm, 1, rng)[0]
+    heads = (found(COMPOSITE, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
+    assert set(matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))) == {
+        FIRST.consensus,
+        SECOND.consensus,
+    }
+
+
+def test_a_composite_is_let_go_whose_parts_share_a_loose_column(sequences):
+    loose = [[25, 8, 8, 8]]  # .4 bits
+    whole, first, second = (
+        Motif(name, np.concatenate(parts))
+        for name, parts in (
+            ("whole", (FIRST.counts, loose, SECOND.counts)),
+            ("first", (FIRST.counts, loose)),
+            ("second", (loose, SECOND.counts)),
+        )
+    )
+    codes = planted([whole] * 200 + [first] * 200 + [second] * 200, 800)
+    stand = standing((found(whole), found(first), found(second)), [], codes, dinucleotide_shuffle(codes, 0))
+    assert set(matrices(stand)) == {first.consensus, second.consensus}
+
+
+def test_a_composite_stays_that_holds_a_third_word():
+    whole = sharp(COMPOSITE.consensus + "CCATA")  # a fifth of its information
+    codes = planted([whole] * 200 + [FIRST] * 200 + [SECOND] * 200, 800)
+    heads = (found(whole, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
+    assert whole.consensus in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
 
 
 def test_a_blur_that_lies_far_away_makes_no_other_motif(sequences):
@@ -180,3 +212,19 @@ def test_composites_do_not_let_go_each_other():
     heads = tuple(found(sharp(word), f"head {i}") for i, word in enumerate(words))
     stand = matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
     assert any("TGACTCATCGTCA" in matrix for matrix in stand)
+
+
+@given(st.data())
+def test_the_best_site_that_shares_a_base(data):
+    def drawn(width: int) -> Sites:
+        at = data.draw(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 20)), max_size=12))
+        sequence, start = (np.array(column, int) for column in (zip(*at, strict=True) if at else ([], [])))
+        score = np.array(data.draw(st.lists(st.floats(-9, 9), min_size=len(at), max_size=len(at))), float)
+        words = ("",) * len(at)
+        return Sites(words, sequence, start, start + width, words, score, score, words)
+
+    these, others = drawn(data.draw(st.integers(1, 8))), drawn(data.draw(st.integers(1, 8)))
+    for i, best in enumerate(_touching(these, others)):
+        touching = (others.sequence == these.sequence[i]) & (others.start < these.end[i])
+        touching &= others.end > these.start[i]
+        assert best == max(others.score[touching], default=-np.inf)

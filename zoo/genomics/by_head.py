@@ -26,7 +26,7 @@ ALL = "all heads"
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A motif, and the heads (or `ALL`) in whose evidence it was found, the clearest first; or `NO_HEAD`."""
+    """A motif, and the heads (or `ALL`) whose evidence shows it, alone or in a composite; or `NO_HEAD`."""
 
     discovery: Discovery
     sources: tuple[str, ...]

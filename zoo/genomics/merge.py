@@ -9,12 +9,23 @@ from jaxtyping import Float
 
 from zoo.genomics.enrichment import Enrichment
 from zoo.genomics.jaspar import MIN_BITS
-from zoo.genomics.motifs import HALF_SITE_BITS, UNKNOWN, Motif, Sites, bits_against, core_span, informative_span, spell
+from zoo.genomics.motifs import (
+    HALF_SITE_BITS,
+    LOOSE_GAP,
+    UNKNOWN,
+    Motif,
+    Sites,
+    bits_against,
+    core_span,
+    informative_span,
+    spell,
+)
 from zoo.genomics.refine import LOCAL_FDR, MIN_COLUMN_BITS, Candidate
 from zoo.genomics.scan import gridded, score_tail
 from zoo.genomics.windows import BestSites, Windows, column_counts
 
 WORTH = 0.5  # bits of a column that is worth having; a partner's blur, spread over its spacings, has less
+NEAR_HALF_SITE_BITS = 3.0  # of a half-site no further off than the spacers inside one motif are
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +81,7 @@ def align(first: Motif, second: Motif, min_overlap: int = 5, stranded: bool = Fa
     information = first.total_information, second.total_information
     balance = min(information) / max(max(information), 1e-9)
     best = Alignment(0, False, 0.0, 0.0, balance)
+    min_overlap = min(min_overlap, len(first), len(second))
     for minus in (False,) if stranded else (False, True):
         other = second.reverse_complement() if minus else second
         for offset in range(min_overlap - len(other), len(first) - min_overlap + 1):
@@ -127,10 +139,22 @@ def assemble(
 
 
 def _trimmed(bits: Float[np.ndarray, " width"]) -> tuple[int, int]:
-    """The core; the whole informative span, where the core would lose a half-site or be too poor for a motif."""
-    (begin, end), (first, last) = informative_span(bits, MIN_COLUMN_BITS), core_span(bits, WORTH)
-    lost = max(bits[begin:first].sum(), bits[last:end].sum())
-    return (begin, end) if lost >= HALF_SITE_BITS or bits[first:last].sum() < MIN_BITS else (first, last)
+    """The core, and on either side what may be a half-site; or all of it, if the core is too poor for a motif."""
+    begin, end = informative_span(bits, MIN_COLUMN_BITS)
+    first, last = (begin + at for at in core_span(bits[begin:end], WORTH))
+    if bits[first:last].sum() < MIN_BITS:
+        return begin, end
+    left, right = _half_site(bits[begin:first][::-1]), _half_site(bits[last:end])
+    return first - left, last + right
+
+
+def _half_site(bits: Float[np.ndarray, " width"]) -> int:
+    """Columns from a core to the end of the half-site beside it; 0 if there is none. bits: outwards from the core."""
+    if not len(bits):
+        return 0
+    first, last = core_span(bits, WORTH)
+    enough = NEAR_HALF_SITE_BITS if first <= LOOSE_GAP else HALF_SITE_BITS
+    return last if bits[first:last].sum() >= enough else 0
 
 
 def _placed(group: list[tuple[Trial, Alignment]], width: int, windows: Windows) -> tuple[np.ndarray, ...]:

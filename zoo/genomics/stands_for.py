@@ -13,22 +13,21 @@ from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Float, UInt8
 
 from zoo.genomics.by_head import NO_HEAD, Found, numbered
 from zoo.genomics.enrichment import enrichment
-from zoo.genomics.merge import Alignment, Discovery, align
-from zoo.genomics.motifs import HALF_SITE_BITS, UNKNOWN, Motif, Sites
+from zoo.genomics.merge import WORTH, Alignment, Discovery, align
+from zoo.genomics.motifs import HALF_SITE_BITS, UNKNOWN, Motif, Sites, core_span
 from zoo.genomics.scan import base_frequencies, scan, site_threshold
 from zoo.genomics.seeds import log_likelihood_ratio
 
 SHARED_SITES = 0.5  # of the rarer motif's, for two that look alike to be one: GRHL2's AACAGGTT is not SIX1's TCAGGTTA
-INSIDE = 0.75  # of a motif's information must lie in a composite, and be like it there; of the composite's in two
+INSIDE = 0.75  # of a motif's information must lie in a composite, and be like it there
 LIKE = 0.8
 FDR = 0.05  # of those that a composite may consist of
-TOGETHER = 0.7  # of a part's sites, at most, may stand beside the other part: fragments of one motif always do
-
-Covered = tuple[Sites, Bool[np.ndarray, "n length"]]  # a motif's sites, and the bases that they cover
+ONE_BASE = 2.0  # bits: more than this may not be in both parts of a composite
+TOGETHER = 0.7  # of a part's sites, at most, may be the composite's: a fragment's are, but for those there by chance
 
 
 def standing(
@@ -53,19 +52,21 @@ def standing(
     letters, length = base_frequencies(plain), float((codes < UNKNOWN).sum(1).mean())
     sites, by_chance = (scan(motifs, c, letters, site_threshold(length, stranded), stranded) for c in (plain, others))
     present = enrichment([m.name for m in motifs], sites, by_chance, len(codes), len(codes))
-    covered = _covered(sites, len(motifs), codes.shape)
+    own, at_random = (_of_each(s, len(motifs)) for s in (sites, by_chance))
     told = [float(log_likelihood_ratio(p.n_with_pos, p.n_pos, p.n_with_neg, p.n_neg)) for p in present]
     order = range(len(motifs)) if anchored else np.argsort([-g for g in told], kind="stable")
     kept: dict[int, list[str]] = {}
     for i in order:
-        stands = next((k for k in kept if _same(motifs[k], motifs[i], covered[k], covered[i], stranded)), i)
+        stands = next((k for k in kept if _same(motifs[k], motifs[i], own[k], own[i], stranded)), i)
         sources = kept.setdefault(int(stands), [])
         sources += [s for s in candidates[i].sources if s not in sources]
     simple: list[int] = []
     shown: dict[int, list[str]] = {i: list(sources) for i, sources in kept.items()}
     for i in sorted(kept, key=lambda i: motifs[i].total_information):  # no composite is a part of another
         known = {k: motifs[k] for k in simple if present[k].qvalue < FDR}
-        parts = _parts(motifs[i], known, covered, stranded)
+        pairs = _pairs(motifs[i], known, stranded)
+        alone = {k for k in set().union(*pairs) if _together(k, i, own, at_random) <= TOGETHER}
+        parts = set().union(*(pair for pair in pairs if set(pair) <= alone))
         for k in parts:  # what shows a composite shows its parts
             shown[k] += kept[i]
         simple += [] if parts else [i]
@@ -77,49 +78,53 @@ def standing(
     )
 
 
-def _covered(sites: Sites, count: int, shape: tuple[int, ...]) -> list[Covered]:
+def _of_each(sites: Sites, count: int) -> list[Sites]:
     names = np.array(sites.motif, dtype=object)
-    found = []
-    for i in range(count):
-        mine = sites[names == str(i)]
-        bases = np.zeros(shape, bool)
-        for row, start, end in zip(mine.sequence, mine.start, mine.end, strict=True):
-            bases[row, start:end] = True
-        found.append((mine, bases))
-    return found
+    return [sites[names == str(i)] for i in range(count)]
 
 
-def _same(first: Motif, second: Motif, a: Covered, b: Covered, stranded: bool) -> bool:
+def _same(first: Motif, second: Motif, a: Sites, b: Sites, stranded: bool) -> bool:
     lie = align(first, second, stranded=stranded)
     common = _common(first, second, lie)
     beyond = max(m.total_information - bits for m, bits in zip((first, second), common, strict=True))
     if not lie.same or beyond >= HALF_SITE_BITS:
         return False
-    rarer, other = (a, b) if len(a[0]) <= len(b[0]) else (b, a)
-    return _inside(rarer, other) >= SHARED_SITES
+    rarer, other = (a, b) if len(a) <= len(b) else (b, a)
+    return not len(rarer) or bool(np.isfinite(_touching(rarer, other)).mean() >= SHARED_SITES)
 
 
-def _inside(these: Covered, others: Covered, reach: int = 0) -> float:
-    """Share of these sites that touch one of the others, or stand within `reach` bases; all, if there are none."""
-    sites, reached = these[0], np.pad(np.cumsum(others[1], axis=1), ((0, 0), (1, 0)))
-    if not len(sites):
-        return 1.0
-    first, last = np.maximum(sites.start - reach, 0), np.minimum(sites.end + reach, reached.shape[1] - 1)
-    return float((reached[sites.sequence, last] > reached[sites.sequence, first]).mean())
+def _touching(these: Sites, others: Sites) -> Float[np.ndarray, " n"]:
+    """For each of one motif's sites the best score of another motif's that shares a base with it, or -inf."""
+    if not len(these) or not len(others):
+        return np.full(len(these), -np.inf)
+    stride = int(max(these.end.max(), others.end.max())) + 1
+    place = others.sequence * stride + others.start
+    order = np.argsort(place, kind="stable")
+    place, score = place[order], np.append(others.score[order], -np.inf)
+    row, width = these.sequence * stride, others.end[0] - others.start[0]
+    first = np.searchsorted(place, row + these.start - width, side="right")
+    last = np.searchsorted(place, row + these.end, side="left")
+    best = np.maximum.reduceat(score, np.stack([first, last], axis=1).ravel())[::2]
+    return np.where(first < last, best, -np.inf)
 
 
-def _parts(motif: Motif, others: dict[int, Motif], covered: list[Covered], stranded: bool) -> set[int]:
-    """Those of the others that lie whole in it, side by side with another, explain it with that, and stand without that
-    often enough to be no fragments; or none."""
+def _together(part: int, whole: int, own: list[Sites], at_random: list[Sites]) -> float:
+    """Share of the part's sites that the whole explains better than the part, both less what shuffles have."""
+    apart, by_chance = (int((_touching(s[part], s[whole]) <= s[part].score).sum()) for s in (own, at_random))
+    return 1 - max(apart - by_chance, 0) / max(len(own[part]) - len(at_random[part]), 1)
+
+
+def _pairs(motif: Motif, others: dict[int, Motif], stranded: bool) -> list[tuple[int, int]]:
+    """Those two of the others that lie whole in it, side by side, if nothing that could be a half-site lies outside."""
     spans = {k: span for k, other in others.items() if (span := _span(motif, other, stranded)) is not None}
-    parts: set[int] = set()
+    pairs = []
     for (i, a), (k, b) in combinations(spans.items(), 2):
-        explained = motif.information[slice(*a)].sum() + motif.information[slice(*b)].sum()
-        together = max(_inside(covered[x], covered[y], len(motif)) for x, y in ((i, k), (k, i)))
-        beside = min(a[1], b[1]) <= max(a[0], b[0])
-        if beside and explained >= INSIDE * motif.total_information and together <= TOGETHER:
-            parts |= {i, k}
-    return parts
+        in_both = motif.information[max(a[0], b[0]) : min(a[1], b[1])].sum()
+        left_out = motif.information.copy()
+        left_out[slice(*a)] = left_out[slice(*b)] = 0
+        if in_both <= ONE_BASE and left_out[slice(*core_span(left_out, WORTH))].sum() < HALF_SITE_BITS:
+            pairs.append((i, k))
+    return pairs
 
 
 def _span(motif: Motif, other: Motif, stranded: bool) -> tuple[int, int] | None:
