@@ -57,6 +57,10 @@ def test_a_motif_is_read_in_the_direction_of_most_of_its_sites():
     assert sum(s == "-" for s in found.sites.strand) == 10
 
 
+def test_a_motif_of_four_columns_is_itself():
+    assert align(motif_of(WORD[:4]), motif_of(WORD[:4])).same
+
+
 def test_composites_and_strangers_stay_apart():
     whole, half = motif_of(np.concatenate([WORD, WORD[::-1]])), motif_of(WORD)
     assert align(whole, half).similarity == pytest.approx(1)
@@ -72,8 +76,10 @@ def test_composites_and_strangers_stay_apart():
         ([0.9] * 5 + [0.4] * 5, (0, 10)),  # the core alone would be no motif
         ([0.4] * 19 + [1.6] * 9, (19, 28)),  # a wide blur adds up to a half-site's bits and is none
         ([0.4] * 8 + [1.6] * 9 + [0.0] * 17 + [1.2] * 6, (8, 40)),  # a half-site on one side brings no blur back
-        ([1.5] * 6 + [0.1] * 4 + [1.0] * 4 + [0.3] * 3, (0, 14)),  # a weak one stays, if it is near
-        ([1.8] * 8 + [0.0] * 5 + [1.9] * 3, (0, 8)),  # not if it is farther
+        ([1.5] * 6 + [0.0] * 4 + [0.9] * 4 + [0.3] * 3, (0, 14)),  # a weak one stays, if it is near
+        ([0.3] * 3 + [0.9] * 4 + [0.0] * 4 + [1.5] * 6, (3, 17)),
+        ([1.5] * 6 + [0.3] * 10 + [0.9] * 4, (0, 6)),  # not if a blur leads to it
+        ([1.8] * 8 + [0.0] * 5 + [1.9] * 3, (0, 8)),  # nor if it is farther
     ],
 )
 def test_a_motif_is_trimmed_to_its_core_and_the_half_sites_beside_it(bits, span):

@@ -60,6 +60,13 @@ def test_a_composite_of_two_that_are_known_is_let_go(sequences):
     assert [f.discovery.motif.name for f in stand] == [f"{i}-{name}" for i, name in enumerate(matrices(stand), 1)]
 
 
+def test_a_rare_composite_is_let_go_too():
+    """Where half of what a part calls a site is chance."""
+    codes = planted([COMPOSITE] * 60 + [FIRST] * 40 + [SECOND] * 40, 1000)
+    heads = (found(COMPOSITE, "head 1"), found(FIRST, "head 2"), found(SECOND, "head 3"))
+    assert COMPOSITE.consensus not in matrices(standing(heads, [], codes, dinucleotide_shuffle(codes, 0)))
+
+
 def test_a_composite_stays_where_a_half_is_not_known_or_is_not_there(sequences):
     for other in (None, THIRD):
         heads = [found(COMPOSITE, "head 1"), found(FIRST, "head 2")] + ([found(other, "head 3")] if other else [])
