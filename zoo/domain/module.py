@@ -103,17 +103,19 @@ class DomainModule(pl.LightningModule):
         return outcome.loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self._evaluate("valid", batch)
+        self.evaluated("valid", batch)
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        self._evaluate("test", batch)
+        self.evaluated("test", batch)
 
-    def _evaluate(self, stage: str, batch: Any) -> None:
+    def evaluated(self, stage: str, batch: Any) -> Outcome:
+        """Adds a batch to the metrics of the stage, "valid" or "test"."""
         outcome = self.outcome(batch)
         size = outcome.target.shape[0]
         self.metrics[stage].update(outcome.prediction, outcome.target)
         self.log(f"{stage}/loss", outcome.loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         self.log_dict(self.metrics[stage], on_step=False, on_epoch=True, prog_bar=stage == "valid", batch_size=size)
+        return outcome
 
     def configure_optimizers(self):
         optimizer, schedule = self.optimizer.build(self, int(self.trainer.estimated_stepping_batches))

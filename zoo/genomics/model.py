@@ -20,6 +20,7 @@ from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
 from zoo.genomics.batch import Batch, reverse_complement
+from zoo.genomics.calibration import Offset
 from zoo.genomics.data import PromoterData
 from zoo.genomics.embed import PAD, Embedding, Tokens
 from zoo.genomics.inputs import input_loader, referring_loader
@@ -64,6 +65,8 @@ class PromoterDetector(DomainModule):
         self.shuffle_weight = shuffle_weight
         self.shuffle_task = ShuffleTask(backbone.dim, pool_heads) if shuffle_weight else None
         self.register_buffer("usual_width", None)
+        self.register_buffer("offset", torch.zeros(()))
+        self.best_offset = Offset()
 
     @classmethod
     def problems(
@@ -73,21 +76,36 @@ class PromoterDetector(DomainModule):
         wrong = [f"{name}={share} is a share, 0 to 1" for name, share in shares if not 0 <= share <= 1]
         return wrong + ([] if shuffle_weight >= 0 else [f"shuffle_weight={shuffle_weight} must be at least 0"])
 
-    # ---- the length of what it was trained on, which its checkpoints remember
+    # ---- what its checkpoints remember: the length of what it was trained on, and the offset of its logits
 
     def setup(self, stage: str) -> None:
         if stage == "fit" and isinstance(data := self.trainer.datamodule, PromoterData):
             self.usual_width = torch.tensor(usual_width(data.sequences("train")), device=self.device)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *arguments: Any, **named: Any):
-        """Checkpoints from before it was remembered have none, and are whole without it."""
-        state_dict = dict(state_dict)
+        """Checkpoints from before width and offset were remembered have none, and are whole without them."""
+        state_dict = {"offset": torch.zeros_like(self.offset), **state_dict}
         width = state_dict.pop("usual_width", None)
         if width is not None:
             self.usual_width = width.to(self.device)
         if self.usual_width is not None:
             state_dict["usual_width"] = self.usual_width
         return super().load_state_dict(state_dict, *arguments, **named)
+
+    def on_validation_epoch_start(self) -> None:
+        self.offset.zero_()  # `valid/...` is said of the logits as trained
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        outcome = self.evaluated("valid", batch)
+        self.best_offset.update(outcome.prediction, outcome.target)
+
+    def on_validation_epoch_end(self) -> None:
+        self.offset.copy_(self.best_offset.compute())
+        self.best_offset.reset()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["state_dict"]["offset"] = self.offset.clone()  # averaged weights come with that of an epoch before
 
     # ---- the model
 
@@ -105,9 +123,12 @@ class PromoterDetector(DomainModule):
         return self.logit_of(self.embedding(codes))
 
     def forward(self, codes: Integer[Tensor, "B L"]) -> Float[Tensor, " B"]:
+        """The logit, calibrated (`zoo.genomics.calibration`)."""
         if self.strands == "given":
-            return self.strand_logit(codes)
-        return self.strand_logit(torch.cat([codes, reverse_complement(codes)])).view(2, -1).mean(0)
+            logit = self.strand_logit(codes)
+        else:
+            logit = self.strand_logit(torch.cat([codes, reverse_complement(codes)])).view(2, -1).mean(0)
+        return logit + self.sign * self.offset
 
     def outcome(self, batch: Batch) -> Outcome:
         if not self.training:
