@@ -2,8 +2,8 @@
 
 Training drops out and redraws bases, and may meet the same negatives again and again; undisturbed, a model is then too
 sure of one class. So was a model of TATA promoters against their shuffles: at a validation AUROC of .997 its
-cross-entropy was .17, which one number brings to .10. That number, found on the validation part, is added to every logit: differences of logits, and
-all that is read from them, stay as they are.
+cross-entropy was .17, which one number brings to .10. That number, found on the validation part, is added to every
+logit: differences of logits, and all that is read from them, stay as they are.
 """
 
 from __future__ import annotations
