@@ -2,11 +2,12 @@
 
     uv venv modisco && uv pip install -p modisco modisco-lite       (its own environment)
     python train.py seed=0
-    python -m benchmarks.modisco RUN --python modisco/bin/python
+    python -m benchmarks.modisco RUN --python modisco/bin/python --limit 1200
 
 5,000 planted positives of 300 bases that the run's model has not seen, scored by its attention x gradient. modisco-lite
 wants a score for every base that might stand there; it is given those of the bases that do, and zeros (positive
 patterns alone are compared). Both run in a fresh process of one thread; what they find is matched to JASPAR by TOMTOM.
+A method that is not done at the limit is stopped, and its time is a bound from below.
 """
 
 from __future__ import annotations
@@ -39,18 +40,23 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--python", default=sys.executable, help="that has modisco-lite")
     parser.add_argument("--sequences", type=int, default=5000)
+    parser.add_argument("--limit", type=float, help="seconds for each method; none if not given")
     arguments = parser.parse_args()
     model = RunFolder.open(arguments.run).model().eval()
     arguments.run, python = arguments.run.name, arguments.python
     arguments.python = "of modisco-lite"
-    report = Report("modisco", arguments)
+    report = Report(f"modisco_{arguments.sequences}", arguments)
     planted = plant(2 * arguments.sequences, 300, seed=1000)
     labels = planted.sequences.labels
     positives, negatives = (take(planted.sequences, np.flatnonzero(labels == y)) for y in (1, 0))
     score = attention_evidence(model, torch.from_numpy(positives.codes)).score.numpy()
     rows = []
     for name, command in (("ours", sys.executable), ("modisco-lite", python)):
-        found, taken, peak = run(command, name, positives.codes, negatives.codes, score)
+        try:
+            found, taken, peak = run(command, name, positives.codes, negatives.codes, score, arguments.limit)
+        except subprocess.TimeoutExpired:
+            rows.append({"": f"{name}, stopped", "s": arguments.limit})
+            continue
         named = factors(found, planted)
         rows.append(
             {
@@ -59,23 +65,26 @@ def main() -> None:
                 "motifs of no planted factor": sum(not name for name in named),
             }
         )  # fmt: skip
-    rows.append({"": "modisco-lite / ours", **{key: rows[1][key] / rows[0][key] for key in ("s", "peak MiB")}})
-    rows[2] |= {key: "" for key in rows[0] if key not in rows[2]}
+    both = [key for key in ("s", "peak MiB") if all(key in row for row in rows)]
+    rows.append({"": "modisco-lite / ours", **{key: rows[1][key] / rows[0][key] for key in both}})
+    rows = [{key: row.get(key, "") for key in rows[0]} for row in rows]
     report.table(f"{len(positives)} sequences of 300 bases, the same scores", rows)
     report.write()
 
 
-def run(python: str, name: str, codes: np.ndarray, negatives: np.ndarray, score: np.ndarray):
-    """(motifs, seconds, peak KiB) of one method in a process of its own."""
+def run(python: str, name: str, codes: np.ndarray, negatives: np.ndarray, score: np.ndarray, limit: float | None):
+    """(motifs, seconds, peak KiB) of one method in a process of its own. Raises subprocess.TimeoutExpired."""
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder) / "given.npz", Path(folder) / "made.npz"
         np.savez(given, codes=codes, negatives=negatives, score=score)
         single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
         words = [python, str(CHILD), name, str(given), str(made)]
-        told = subprocess.run(words, env={**os.environ, **single}, check=True, capture_output=True, text=True).stdout
+        done = subprocess.run(
+            words, env={**os.environ, **single}, check=True, capture_output=True, text=True, timeout=limit
+        )
         with np.load(made) as arrays:
             motifs = [Motif(f"{i + 1}", counts) for i, counts in enumerate(arrays.values())]
-    cost = json.loads(told.splitlines()[-1])
+    cost = json.loads(done.stdout.splitlines()[-1])
     return motifs, cost["seconds"], cost["peak"]
 
 
