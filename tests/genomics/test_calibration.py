@@ -32,8 +32,11 @@ def test_by_hand():
     assert offset_of([3.0, -1.0], [1, 0]) == pytest.approx(-1, abs=1e-5)
 
 
-def test_one_class_or_none_tells_nothing():
+def test_where_nothing_can_be_said():
     assert offset_of([1.0, 2.0], [1, 1]) == offset_of([1.0, 2.0], [0, 0]) == 0
+    assert offset_of([1.0, float("nan")], [1, 0]) == 0
+    with pytest.warns(UserWarning, match="before the ``update``"):
+        assert float(Offset().compute()) == 0
 
 
 LOGITS = st.lists(st.floats(-8, 8, width=32), min_size=2, max_size=30)
@@ -89,10 +92,26 @@ def test_a_checkpoint_is_calibrated_on_the_validation_part(tmp_path, callbacks):
     newest = pl.callbacks.ModelCheckpoint(tmp_path)
     trainer = pl.Trainer(max_epochs=3, accelerator="cpu", logger=False, callbacks=[newest, *callbacks],
                          enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0)  # fmt: skip
-    trainer.fit(detector().train(), train, valid)
-    model = detector()
+    live, model = detector().train(), detector()
+    trainer.fit(live, train, valid)
     model.load_state_dict(torch.load(newest.best_model_path, weights_only=True)["state_dict"])
+    assert live.offset == model.offset == trainer.logged_metrics["valid/offset"] < -0.5
     prediction, target = predict_all(model, valid)
     assert float(prediction.mean()) == pytest.approx(float(target.float().mean()), abs=1e-4)
-    model.offset.zero_()
-    assert predict_all(model, valid)[0].mean() > 0.5  # as it was trained
+    trainer.validate(model, train, verbose=False)
+    assert model.offset == live.offset  # to be asked of other data changes nothing
+
+
+def test_an_older_run_with_averaged_weights_goes_on(tmp_path):
+    train, valid = (DataLoader(too_sure(seed), batch_size=16, collate_fn=collate) for seed in (0, 1))
+    newest = pl.callbacks.ModelCheckpoint(tmp_path)
+    quiet = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    pl.Trainer(max_epochs=1, callbacks=[newest, MovingAverage(0.9)], **quiet).fit(detector().train(), train, valid)
+    old = torch.load(newest.best_model_path, weights_only=False)
+    for state in [value for key, value in old.items() if key.endswith("state") or key == "state_dict"]:
+        state.pop("offset", None)
+    assert "offset" not in old["state_dict"]
+    torch.save(old, tmp_path / "old.ckpt")
+    on = pl.Trainer(max_epochs=2, callbacks=[MovingAverage(0.9)], enable_checkpointing=False, **quiet)
+    on.fit(model := detector().train(), train, valid, ckpt_path=tmp_path / "old.ckpt", weights_only=False)
+    assert on.current_epoch == 2 and model.offset != 0

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: calibration in the large (Steyerberg 2009, chapter 15).
+"""Probabilities whose mean is the share of positives: calibration in the large (Steyerberg 2009, chapter 15).
 
 Training drops out and redraws bases, and may meet the same negatives again and again; undisturbed, a model is then too
 sure of one class. So was a model of TATA promoters against their shuffles: at a validation AUROC of .997 its
@@ -8,6 +8,7 @@ logit: differences of logits, and all that is read from them, stay as they are.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Integer
 from scipy.optimize import brentq
@@ -21,7 +22,8 @@ CERTAIN = 1e-6  # a probability closer to 0 or 1 than this counts as so close
 
 class Offset(Metric):
     """What must be added to the logits for the mean probability to be the share of positives: of all offsets the one
-    of least cross-entropy. 0 where one class is missing. Gathered over processes like any metric."""
+    of least cross-entropy. 0 where nothing can be said: no example, one class, a prediction that is no number.
+    Gathered over processes like any metric."""
 
     full_state_update = False
     probabilities: list[Tensor]
@@ -37,11 +39,15 @@ class Offset(Metric):
         self.labels.append(labels)
 
     def compute(self) -> Float[Tensor, ""]:
-        certainly = dim_zero_cat(self.probabilities).double().clamp(CERTAIN, 1 - CERTAIN)
-        logits, share = logit(certainly.cpu().numpy()), float(dim_zero_cat(self.labels).double().mean())
-        if not 0 < share < 1:
-            return torch.zeros((), device=self.device)
-        # with the least logit brought to the share's own, no probability is below the share, and so on
+        return torch.tensor(self._offset(), device=self.device)
+
+    def _offset(self) -> float:
+        if not len(self.labels):
+            return 0.0
+        probabilities = dim_zero_cat(self.probabilities).cpu().double().clamp(CERTAIN, 1 - CERTAIN)
+        logits, share = logit(probabilities.numpy()), float(dim_zero_cat(self.labels).cpu().double().mean())
+        if not (0 < share < 1 and np.isfinite(logits).all()):
+            return 0.0
+        # one that brings the least logit to the share's own leaves no probability below the share, and so on
         most, least = logit(share) - logits.min(), logit(share) - logits.max()
-        offset = least if most == least else brentq(lambda b: expit(logits + b).mean() - share, least, most)
-        return torch.tensor(offset, dtype=torch.float32, device=self.device)
+        return least if most == least else brentq(lambda b: expit(logits + b).mean() - share, least, most)

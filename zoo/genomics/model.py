@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Integer
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torchmetrics import MetricCollection
@@ -82,26 +83,35 @@ class PromoterDetector(DomainModule):
         if stage == "fit" and isinstance(data := self.trainer.datamodule, PromoterData):
             self.usual_width = torch.tensor(usual_width(data.sequences("train")), device=self.device)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], *arguments: Any, **named: Any):
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
         """Checkpoints from before width and offset were remembered have none, and are whole without them."""
-        state_dict = {"offset": torch.zeros_like(self.offset), **state_dict}
-        width = state_dict.pop("usual_width", None)
+        width = state_dict.get(prefix + "usual_width")
         if width is not None:
             self.usual_width = width.to(self.device)
-        if self.usual_width is not None:
-            state_dict["usual_width"] = self.usual_width
-        return super().load_state_dict(state_dict, *arguments, **named)
+        elif self.usual_width is not None:
+            state_dict[prefix + "usual_width"] = self.usual_width
+        state_dict.setdefault(prefix + "offset", torch.zeros_like(self.offset))
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
     def on_validation_epoch_start(self) -> None:
-        self.offset.zero_()  # `valid/...` is said of the logits as trained
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self.offset.zero_()  # `valid/loss` and `valid/mcc` are of the logits as trained
+            self.best_offset.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         outcome = self.evaluated("valid", batch)
         self.best_offset.update(outcome.prediction, outcome.target)
 
     def on_validation_epoch_end(self) -> None:
-        self.offset.copy_(self.best_offset.compute())
-        self.best_offset.reset()
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self.offset.copy_(self.best_offset.compute())
+            self.log("valid/offset", self.offset, sync_dist=True)
+
+    def on_train_end(self) -> None:
+        if self.best_offset.update_called:
+            self.offset.copy_(
+                self.best_offset.compute()
+            )  # where weights were averaged, that of an epoch before is back
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
