@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from torch.utils.data import DataLoader
+from torchmetrics.functional.classification import binary_matthews_corrcoef
 
 from tests.genomics.test_model import TEXTS, codes, detector
 from zoo.genomics.batch import SequenceSet, collate
@@ -98,7 +99,16 @@ def test_a_checkpoint_is_calibrated_on_the_validation_part(tmp_path, callbacks):
     assert live.offset == model.offset == trainer.logged_metrics["valid/offset"] < -0.5
     prediction, target = predict_all(model, valid)
     assert float(prediction.mean()) == pytest.approx(float(target.float().mean()), abs=1e-4)
-    trainer.validate(model, train, verbose=False)
+    logged = {name: float(value) for name, value in trainer.logged_metrics.items() if name.startswith("valid/")}
+    assert logged["valid/mcc"] == pytest.approx(float(binary_matthews_corrcoef(prediction, target)), abs=1e-4)
+    loss = torch.nn.functional.binary_cross_entropy(prediction, target.float())
+    assert logged.pop("valid/loss") == pytest.approx(float(loss), abs=1e-4)
+    asking = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    [again] = asking.validate(model, valid, verbose=False)
+    assert again.pop("valid/loss") == pytest.approx(float(loss), abs=1e-4)
+    del logged["valid/offset"]
+    assert again == pytest.approx(logged, abs=1e-4)
+    asking.validate(model, train, verbose=False)
     assert model.offset == live.offset  # to be asked of other data changes nothing
 
 

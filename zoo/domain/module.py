@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -103,19 +103,17 @@ class DomainModule(pl.LightningModule):
         return outcome.loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self.evaluated("valid", batch)
+        self.score("valid", self.outcome(batch))
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        self.evaluated("test", batch)
+        self.score("test", self.outcome(batch))
 
-    def evaluated(self, stage: str, batch: Any) -> Outcome:
-        """Adds a batch to the metrics of the stage, "valid" or "test"."""
-        outcome = self.outcome(batch)
+    def score(self, stage: Literal["valid", "test"], outcome: Outcome) -> None:
+        """Adds an outcome to the loss and the metrics of the stage."""
         size = outcome.target.shape[0]
         self.metrics[stage].update(outcome.prediction, outcome.target)
         self.log(f"{stage}/loss", outcome.loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         self.log_dict(self.metrics[stage], on_step=False, on_epoch=True, prog_bar=stage == "valid", batch_size=size)
-        return outcome
 
     def configure_optimizers(self):
         optimizer, schedule = self.optimizer.build(self, int(self.trainer.estimated_stepping_batches))

@@ -41,6 +41,11 @@ class Offset(Metric):
     def compute(self) -> Float[Tensor, ""]:
         return torch.tensor(self._offset(), device=self.device)
 
+    def shifted(self, offset: Float[Tensor, ""]) -> tuple[Float[Tensor, " n"], Integer[Tensor, " n"]]:
+        """This process's probabilities with the offset added to their logits, and the labels."""
+        probabilities, odds = dim_zero_cat(self.probabilities), offset.exp()
+        return probabilities * odds / (probabilities * odds + 1 - probabilities), dim_zero_cat(self.labels)
+
     def _offset(self) -> float:
         if not len(self.labels):
             return 0.0

@@ -21,7 +21,7 @@ from zoo.domain.insight import Insight
 from zoo.domain.module import DomainModule, Outcome
 from zoo.domain.optim import AdamW
 from zoo.genomics.batch import Batch, reverse_complement
-from zoo.genomics.calibration import Offset
+from zoo.genomics.calibration import CERTAIN, Offset
 from zoo.genomics.data import PromoterData
 from zoo.genomics.embed import PAD, Embedding, Tokens
 from zoo.genomics.inputs import input_loader, referring_loader
@@ -95,27 +95,32 @@ class PromoterDetector(DomainModule):
 
     def on_validation_epoch_start(self) -> None:
         if self.trainer.state.fn == TrainerFn.FITTING:
-            self.offset.zero_()  # `valid/loss` and `valid/mcc` are of the logits as trained
-            self.best_offset.reset()
+            self.offset.zero_()
+        self.best_offset.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        outcome = self.evaluated("valid", batch)
+        outcome = self.outcome(batch)
         self.best_offset.update(outcome.prediction, outcome.target)
 
     def on_validation_epoch_end(self) -> None:
+        """Sets the offset, and scores what then is said."""
+        added = torch.zeros_like(self.offset)
         if self.trainer.state.fn == TrainerFn.FITTING:
-            self.offset.copy_(self.best_offset.compute())
-            self.log("valid/offset", self.offset, sync_dist=True)
+            added = self.best_offset.compute()
+            self.offset.copy_(added)
+            self.log("valid/offset", added, sync_dist=True)
+        said, labels = self.best_offset.shifted(added)
+        loss = F.binary_cross_entropy_with_logits(said.logit(CERTAIN), labels.to(said))
+        self.score("valid", Outcome(loss, said, labels))
 
     def on_train_end(self) -> None:
+        """Averaged weights come with the offset of an epoch before."""
         if self.best_offset.update_called:
-            self.offset.copy_(
-                self.best_offset.compute()
-            )  # where weights were averaged, that of an epoch before is back
+            self.offset.copy_(self.best_offset.compute())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
-        checkpoint["state_dict"]["offset"] = self.offset.clone()  # averaged weights come with that of an epoch before
+        checkpoint["state_dict"]["offset"] = self.offset.clone()  # as in `on_train_end`
 
     # ---- the model
 
@@ -148,7 +153,7 @@ class PromoterDetector(DomainModule):
         else:
             logit, beside = self._with_shuffles(self._augmented(batch.codes))
         loss = F.binary_cross_entropy_with_logits(logit, batch.labels) + beside
-        return Outcome(loss, logit.sigmoid(), batch.labels.int())
+        return Outcome(loss, logit.float().sigmoid(), batch.labels.int())
 
     def _with_shuffles(self, codes: Integer[Tensor, "B L"]) -> tuple[Float[Tensor, " B"], Float[Tensor, ""]]:
         """The logits, and the weighted loss of the second task, from one pass over both."""
