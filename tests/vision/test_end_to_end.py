@@ -110,9 +110,8 @@ def test_saliency_lands_on_the_planted_object_and_a_control_learns_nothing(tmp_p
     hits = pd.read_csv(tmp_path / "run" / "insight" / "pointing.csv").set_index("saliency")
     for kind in ("attention x gradient", "rollout", "integrated gradients"):
         assert hits.hits[kind] > 0.85 and hits["hits low"][kind] > hits["hits high"]["random"]
-    tests = pd.read_csv(tmp_path / "run" / "insight" / "tests.csv").set_index("saliency")
-    assert (tests.confirmed[["attention x gradient", "rollout"]] == "yes").all()  # the comparator: by some models alone
-    assert (tests["deletion - random high"] < 0).all()
+    tests = pd.read_csv(tmp_path / "run" / "insight" / "tests.csv")
+    assert (tests.confirmed == "yes").all()
     main(["experiment=image_shuffled", *QUIET, f"hydra.run.dir={tmp_path / 'control'}"])
     control = pd.read_csv(tmp_path / "control" / "scores.csv").set_index("model")
     assert control["balanced_accuracy_low"]["attention"] < 0.25 < 0.35
